@@ -391,6 +391,7 @@ type Version struct {
 type Error struct {
 	Code    string `json:"code"` // one word, stable
 	Message string `json:"error"`
+	Status  int    `json:"-"` // HTTP status; set by the client
 }
 
 func (e *Error) Error() string { return e.Message }
