@@ -1,0 +1,136 @@
+package reactor
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func (l *Loop) listen() error {
+	for i, li := range l.Listeners {
+		fd, err := li.open()
+		if err != nil {
+			return err
+		}
+		l.lists = append(l.lists, listening{fd: fd})
+		if err := l.poller.Add(fd, unix.EPOLLIN|unix.EPOLLET, kindListener<<kindShift|uint64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loop) unlisten() {
+	for _, li := range l.lists {
+		unix.Close(li.fd)
+	}
+	l.lists = nil
+}
+
+// Refuse ends listening for good; connections that the kernel has already
+// accepted are taken first. Call it on the loop.
+func (l *Loop) Refuse() {
+	for i := range l.lists {
+		l.lists[i].pending = true
+	}
+	for rounds := 0; l.acceptable() && rounds < 1024; rounds++ {
+		l.acceptPending()
+	}
+	l.refuse = true
+	l.unlisten()
+}
+
+// reopen joins the listening group again when there is room for connections.
+func (l *Loop) reopen() {
+	if !l.full || l.refuse || l.open > l.ConnsMax*95/100 {
+		return
+	}
+	if err := l.listen(); err != nil {
+		l.AcceptErrors++
+		l.unlisten() // tried again at the next tick
+		return
+	}
+	l.full = false
+}
+
+// acceptable tells whether accepting would get somewhere now.
+func (l *Loop) acceptable() bool {
+	if !l.allowed() {
+		return false
+	}
+	for i := range l.lists {
+		if l.lists[i].pending {
+			return true
+		}
+	}
+	return false
+}
+
+// allowed refills the accept-rate bucket; a tenth of a second may burst.
+func (l *Loop) allowed() bool {
+	rate := float64(l.Knobs.AcceptRate.Get()) / float64(max(1, l.Loops))
+	if rate == 0 {
+		return true
+	}
+	l.tickets = min(max(1, rate/10), l.tickets+rate*float64(l.now-l.refill)/1e9)
+	l.refill = l.now
+	return l.tickets >= 1
+}
+
+func (l *Loop) acceptPending() {
+	for i := range l.lists {
+		for n := 0; l.lists[i].pending && n < acceptsPerTurn && l.allowed(); n++ {
+			l.accept(i)
+			if l.full {
+				return
+			}
+		}
+	}
+}
+
+func (l *Loop) accept(i int) {
+	var sa unix.RawSockaddrAny
+	fd, err := l.Budget().Accept4(l.lists[i].fd, &sa, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	switch err {
+	case nil:
+	case unix.EAGAIN:
+		l.lists[i].pending = false
+		return
+	case unix.ECONNABORTED, unix.EINTR, unix.EPROTO:
+		return
+	default: // EMFILE, ENFILE, ENOBUFS, ENOMEM
+		l.AcceptErrors++
+		l.lists[i].pending = false
+		l.retry = true
+		return
+	}
+	if l.Knobs.AcceptRate.Get() > 0 {
+		l.tickets--
+	}
+	l.open++
+	data, ok := l.handler.Open(fd, peerOf(&sa), l.Listeners[i])
+	if ok {
+		if err := l.watch(fd, data); err != nil {
+			l.AcceptErrors++
+			l.handler.Ready(data, unix.EPOLLERR)
+		}
+	}
+	if l.ConnsMax > 0 && l.open >= l.ConnsMax {
+		l.full = true
+		l.unlisten()
+	}
+}
+
+func peerOf(sa *unix.RawSockaddrAny) netip.AddrPort {
+	p := (*[28]byte)(unsafe.Pointer(sa))
+	port := binary.BigEndian.Uint16(p[2:])
+	switch sa.Addr.Family {
+	case unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(p[4:8])), port)
+	case unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(p[8:24])).Unmap(), port)
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,96 @@
+package reactor
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listener is one client address that every loop listens on with a socket of
+// its own (SO_REUSEPORT), so that the kernel spreads the connections.
+type Listener struct {
+	Addr  netip.AddrPort
+	Proxy bool // connections begin with a PROXY protocol header
+}
+
+const backlog = 4096
+
+// open makes a listening socket in the calling thread's descriptor table.
+func (l *Listener) open() (int, error) {
+	fd, err := l.bind()
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Listen(fd, backlog); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("listen on %s: %w", l.Addr, err)
+	}
+	return fd, nil
+}
+
+func (l *Listener) bind() (int, error) {
+	family := unix.AF_INET
+	if l.Addr.Addr().Is6() && !l.Addr.Addr().Is4In6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	for _, o := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, o, 1); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		// Inherited by accepted sockets: one call here instead of one per connection.
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	if err == nil {
+		err = unix.Bind(fd, sockaddr(l.Addr))
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("bind to %s: %w", l.Addr, err)
+	}
+	return fd, nil
+}
+
+// Resolve turns port 0 into a free port that all loops then share, by binding
+// it (never listening, so that no connection lands there). It also tells early
+// that an address is taken. The returned function gives the port up again;
+// call it when the loops listen.
+func (l *Listener) Resolve() (func(), error) {
+	fd, err := l.bind()
+	if err != nil {
+		return nil, err
+	}
+	if l.Addr.Port() == 0 {
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			unix.Close(fd)
+			return nil, os.NewSyscallError("getsockname", err)
+		}
+		l.Addr = addrPort(sa)
+	}
+	return func() { unix.Close(fd) }, nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if ip := a.Addr().Unmap(); ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch s := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(s.Addr).Unmap(), uint16(s.Port))
+	}
+	return netip.AddrPort{}
+}
