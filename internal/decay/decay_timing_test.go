@@ -24,6 +24,19 @@ func BenchmarkAddHot(b *testing.B) {
 	sink = w.At
 }
 
+// What a loop does per connection and turn: update and write the keys.
+func BenchmarkAddAndKeysHot(b *testing.B) {
+	var w Windows
+	var k Keys
+	now := uint64(0)
+	for i := range b.N {
+		now += uint64(i) & 1
+		w.Add(uint32(now), 1, 1, 200, 0, 0)
+		k = w.Keys(now)
+	}
+	sink = k.In10
+}
+
 func BenchmarkAddHotMixedGaps(b *testing.B) {
 	var w Windows
 	rng := rand.New(rand.NewPCG(1, 2))

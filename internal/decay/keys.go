@@ -8,9 +8,9 @@ import "math"
 // is, it takes the same amount from every key, so keys written at different
 // times compare as their rates do. 16 bytes; 0 means no rate.
 //
-// A key is fixed point with 4096 steps per octave, modulo 2^32. The log2 is
-// read off the float32 bits, which draws a straight line between powers of two
-// and so is up to 0.0861 octave too low, never too high.
+// A key is fixed point with 4096 steps per octave, modulo 2^32. The float32
+// bits are a log2 already, apart from the straight line that they draw between
+// powers of two; a table of 2 KB bends it. What remains is KeySlack.
 //
 // The order holds among records touched within 2^31 steps: 42 days for the
 // 10 s keys, 420 for the 100 s ones. Older ones may look large; whoever ranks
@@ -21,10 +21,9 @@ type Keys struct {
 
 const (
 	octave = 4096
-	// KeySlack is by how many steps a key may be below its exact value: 0.0861
-	// octave (353) for the straight line, one each for two roundings and one
-	// for the float32 tables.
-	KeySlack = 353 + 3
+	// KeySlack is how many steps a key may be off its exact value: 0.04 %, less
+	// than the windows themselves. Half of it is the table, the rest rounding.
+	KeySlack = 3
 
 	step10  = 2538015956 // 2^32 · octave / (10,000 ms · ln 2)
 	step100 = 253801596  // 2^32 · octave / (100,000 ms · ln 2)
@@ -41,18 +40,31 @@ func key(s float32, nowMs, step uint64) uint32 {
 	return pack(s, uint32(nowMs*step>>32)-127*octave)
 }
 
-// Floor10 is the least key that a rate of at least s, greater than 0, of the
-// 10 s window can have as of nowMs. Compare with AtLeast.
+// bend[i] is what the straight line lacks in the i-th 1024th of an octave, in
+// steps: up to 0.0861 octave. It never changes after it was computed.
+var bend = newBend()
+
+func newBend() (t [1024]uint16) {
+	for i := range t {
+		f := (float64(i) + 0.5) / 1024
+		t[i] = uint16(math.Round((math.Log2(1+f) - f) * octave))
+	}
+	return t
+}
+
+// Floor10 is the key that a rate of s, greater than 0, of the 10 s window has
+// as of nowMs, to within KeySlack. Compare with AtLeast.
 func Floor10(s float64, nowMs uint64) uint32 { return floor(s, nowMs, step10) }
 
 // Floor100 is Floor10 of the 100 s window.
 func Floor100(s float64, nowMs uint64) uint32 { return floor(s, nowMs, step100) }
 
 func floor(s float64, nowMs, step uint64) uint32 {
-	return uint32(int32(math.Floor(math.Log2(s)*octave))-KeySlack) + uint32(nowMs*step>>32)
+	return uint32(int32(math.Round(math.Log2(s)*octave))) + uint32(nowMs*step>>32)
 }
 
-// AtLeast reports whether a key that is not 0 reaches floor.
+// AtLeast reports whether a key that is not 0 reaches floor. Take KeySlack off
+// the floor where no record may be missed, add it where ties should not pass.
 func AtLeast(key, floor uint32) bool { return int32(key-floor) >= 0 }
 
 // Keys returns the keys of w, whose last update was at the low 32 bits of about
@@ -75,5 +87,6 @@ func pack(s float32, base uint32) uint32 {
 	if s <= 0 {
 		return 0
 	}
-	return max(math.Float32bits(s)>>11+base, 1)
+	b := math.Float32bits(s)
+	return max(b>>11+uint32(bend[b>>13&1023])+base, 1)
 }

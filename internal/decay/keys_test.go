@@ -18,9 +18,8 @@ func TestKeyStepConstants(t *testing.T) {
 	f(step100, 100_000)
 }
 
-// A key is never above its value and at most KeySlack below, whenever it was
-// written and read, so a floor never hides a record that belongs in.
-func TestFloorNeverHidesARecord(t *testing.T) {
+// A key agrees with the value it stands for whenever it was written and read.
+func TestKeysCompareAsDecayedRatesDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.Float32Range(1e-20, 1e9).Draw(t, "s")
 		written := rapid.Uint64Range(0, 1<<36).Draw(t, "written")
@@ -31,16 +30,22 @@ func TestFloorNeverHidesARecord(t *testing.T) {
 			if value < 1e-30 {
 				return
 			}
-			if !AtLeast(key, floor(value, now)) {
-				t.Fatalf("%s: %g written %v s ago hides below the floor of its own value", name, s, gap)
-			}
-			if above := value * math.Exp2(2.0*KeySlack/octave); AtLeast(key, floor(above, now)) {
-				t.Fatalf("%s: %g written %v s ago passes a floor 12 %% above", name, s, gap)
+			if off := int32(key - floor(value, now)); off < -KeySlack || off > KeySlack {
+				t.Fatalf("%s: %g written %v s ago is off by %d steps", name, s, gap, off)
 			}
 		}
 		f("10 s", Key10(s, written), Floor10, 10)
 		f("100 s", Key100(s, written), Floor100, 100)
 	})
+}
+
+func TestBendedLogIsWithinSlack(t *testing.T) {
+	for m := uint32(0); m < 1<<23; m += 97 {
+		s := math.Float32frombits(127<<23 | m)
+		if off := math.Abs(float64(Key10(s, 0)) - 4096*math.Log2(float64(s))); off > KeySlack {
+			t.Fatalf("log2 of %v is off by %v steps", s, off)
+		}
+	}
 }
 
 func TestKeyIsZeroOnlyForNoRate(t *testing.T) {
@@ -50,8 +55,10 @@ func TestKeyIsZeroOnlyForNoRate(t *testing.T) {
 	// Find the ms whose step cancels the exponent of a small rate exactly.
 	zero := false
 	for ms := uint64(0); ms < 1<<16; ms++ {
-		s := math.Float32frombits(uint32(127*octave-int32(ms*step10>>32)) << 11)
-		if math.Float32bits(s)>>11-127*octave+uint32(ms*step10>>32) == 0 {
+		bits := uint32(127*octave-int32(ms*step10>>32)) << 11
+		bits -= uint32(bend[bits>>13&1023]) << 11
+		s := math.Float32frombits(bits)
+		if bits>>11+uint32(bend[bits>>13&1023])-127*octave+uint32(ms*step10>>32) == 0 {
 			zero = true
 			if Key10(s, ms) == 0 {
 				t.Fatalf("rate %g at %d ms has key 0", s, ms)

@@ -1,6 +1,10 @@
 package decay
 
-import "math"
+import (
+	"math"
+	"sync/atomic"
+	"unsafe"
+)
 
 // Snapshot is a record read as of one instant. Rates are per second; the index
 // is the horizon of 1, 10, 100 s.
@@ -39,6 +43,57 @@ func (w *Windows) Snapshot(now, ageMs, q uint32) (s Snapshot) {
 		s.Tau[i] = span
 	}
 	return s
+}
+
+// Wait estimates the wait of the newest of q messages from window i. When too
+// few messages left to know, only the time during which messages were there to
+// leave counts as evidence: Level/q of the window. So a queue that filled this
+// instant has Low near 0, one that has been stuck for long a high one.
+func (s *Snapshot) Wait(i int, q float64) Estimate {
+	e := Wait(q, s.Out[i], s.Tau[i])
+	if e.State == Unsure {
+		e.Low = q / scoreUpper(s.Out[i], s.Tau[i]*min(1, s.Level[i]/q))
+	}
+	return e
+}
+
+// Drain estimates when q messages will be gone, from window i; limit is the
+// queue's, 0 for none.
+func (s *Snapshot) Drain(i int, q, limit float64) Estimate {
+	return Drain(q, s.In[i], s.Out[i], s.Tau[i], limit)
+}
+
+// Quantity is one of the rates of a record.
+type Quantity uint8
+
+// The rates that Rate reads.
+const (
+	QuantityIn Quantity = iota
+	QuantityOut
+)
+
+// Bound returns an upper bound of a rate of window i (0…2) as of any time since
+// the last update: its stored value. Safe while the owner writes.
+func (w *Windows) Bound(what Quantity, i int) float64 {
+	return float64(math.Float32frombits(atomic.LoadUint32(w.word(what, i))))
+}
+
+// Rate returns one rate of window i (0…2) as of now without correction for age.
+// Safe while the owner writes.
+func (w *Windows) Rate(what Quantity, i int, now uint32) float64 {
+	dt := gap(now, atomic.LoadUint32(&w.At))
+	if dt >= goneMs {
+		return 0
+	}
+	return w.Bound(what, i) * (1 - float64(table.loss[dt&1023][i])) * float64(table.keep[dt>>10][i])
+}
+
+func (w *Windows) word(what Quantity, i int) *uint32 {
+	from := &w.In
+	if what == QuantityOut {
+		from = &w.Out
+	}
+	return (*uint32)(unsafe.Pointer(&from[i]))
 }
 
 // Sum adds records up: rates and levels of many connections, or nodes, are the

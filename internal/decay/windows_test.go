@@ -166,6 +166,44 @@ func TestYoungConnectionIsCorrected(t *testing.T) {
 	}
 }
 
+func TestRateAndBoundAgreeWithSnapshot(t *testing.T) {
+	var w Windows
+	w.Add(10, 5, 3, 0, 0, 2)
+	w.Add(700, 2, 9, 0, 2, 0)
+	for _, now := range []uint32{690, 700, 1700, 5000, 90_000, 1 << 30} {
+		s := w.Snapshot(now, AgeUnknown, 0)
+		for i := range taus {
+			f := func(what Quantity, want float64) {
+				t.Helper()
+				if got := w.Rate(what, i, now); math.Abs(got-want) > 1e-12*want {
+					t.Errorf("Rate(%d, %d, %d) = %v, snapshot says %v", what, i, now, got, want)
+				}
+				if b := w.Bound(what, i); b < want {
+					t.Errorf("Bound(%d, %d) = %v is below %v", what, i, b, want)
+				}
+			}
+			f(QuantityIn, s.In[i])
+			f(QuantityOut, s.Out[i])
+		}
+	}
+}
+
+// A queue that filled this instant may go at once; one that stood for long with
+// nothing leaving will not.
+func TestWaitTellsStuckFromJustFilled(t *testing.T) {
+	var stuck, fresh Windows
+	stuck.Add(0, 100, 0, 0, 0, 100)
+	s := stuck.Snapshot(60_000, AgeUnknown, 100)
+	if e := s.Wait(1, 100); e.State != Unsure || e.Low < 100 {
+		t.Errorf("stuck for 60 s: %+v, want unsure with Low of minutes", e)
+	}
+	fresh.Add(60_000, 100, 0, 0, 0, 100)
+	s = fresh.Snapshot(60_001, AgeUnknown, 100)
+	if e := s.Wait(1, 100); e.State != Unsure || e.Low > 0.1 {
+		t.Errorf("filled 1 ms ago: %+v, want unsure with Low near 0", e)
+	}
+}
+
 func TestLoadAndStoreCopyAll(t *testing.T) {
 	w := Windows{At: 3}
 	w.Add(9, 1, 2, 3, 4, 5)
