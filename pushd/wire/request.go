@@ -38,9 +38,6 @@ type Request struct {
 	AllowOrigin string
 }
 
-// headEnd is the empty line that ends a request head.
-const headEnd = "\r\n\r\n"
-
 // ParseRequest reads one HTTP/1.1 request head from the start of b. The
 // caller's buffer bounds the head's size. It returns n = 0 and no error while
 // the head is not complete; otherwise n is the number of bytes consumed and
@@ -68,27 +65,16 @@ func ParseRequest(b []byte) (r *Request, n int, err error) {
 	return r, n, nil
 }
 
-// checkStart refuses at once what can never become a request, so that a TLS or
-// binary client is told before the handshake times out.
-func checkStart(head []byte) *HTTPError {
-	switch {
-	case len(head) == 0 || head[0] >= 'A' && head[0] <= 'Z':
-		return nil
-	case string(head) == "\r": // half of the empty line before a request
-		return nil
-	case head[0] == 0x16:
-		return bad("tls", "this listener speaks plaintext HTTP: use http:// or ws://, or connect through the proxy that ends TLS")
-	}
-	return bad("not_http", "this is not an HTTP/1.1 request: open GET "+Path)
-}
-
 func parseHead(head []byte) (*Request, *HTTPError) {
 	if !cleanLines(head) {
-		return nil, bad("bad_head", "the request head has a bare CR, a bare LF or a NUL: end lines with CRLF")
+		return nil, bad("bad_head", "the request head has a folded line, a bare CR or LF, or a NUL: end each header with CRLF")
 	}
 	h, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(head), len(head)))
 	if err != nil {
 		return nil, bad("bad_head", fmt.Sprintf("the request head does not parse (%v): send a well-formed HTTP/1.1 request", err))
+	}
+	if e := checkNames(h.Header); e != nil {
+		return nil, e
 	}
 	if e := checkHead(h); e != nil {
 		return nil, e
@@ -110,45 +96,6 @@ func parseHead(head []byte) (*Request, *HTTPError) {
 		return nil, e
 	}
 	return r, readHeaders(r, h.Header)
-}
-
-// cleanLines holds the head to what every HTTP parser on the way reads alike:
-// lines that end in CRLF, no other CR or LF, no NUL.
-func cleanLines(head []byte) bool {
-	for i, c := range head {
-		switch c {
-		case 0:
-			return false
-		case '\r':
-			if i+1 == len(head) || head[i+1] != '\n' {
-				return false
-			}
-		case '\n':
-			if i == 0 || head[i-1] != '\r' {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// checkHead refuses what is not GET Path over HTTP/1.1 without a body.
-func checkHead(h *http.Request) *HTTPError {
-	preflight := h.Method == http.MethodOptions && h.Header.Get("Access-Control-Request-Method") != ""
-	switch {
-	case h.ProtoMajor != 1 || h.ProtoMinor < 1:
-		return &HTTPError{http.StatusHTTPVersionNotSupported, "http_version",
-			fmt.Sprintf("%s is not supported: use HTTP/1.1; a proxy in front must be told so (nginx: proxy_http_version 1.1)", h.Proto)}
-	case h.URL.Path != Path:
-		return &HTTPError{http.StatusNotFound, "not_found", "there is only GET " + Path + " here; the server API is on the private listener"}
-	case h.Method != http.MethodGet && !preflight:
-		return &HTTPError{http.StatusMethodNotAllowed, "method", "use GET " + Path}
-	case h.Host == "":
-		return bad("no_host", "the Host header is missing: HTTP/1.1 demands it")
-	case h.ContentLength != 0 || len(h.TransferEncoding) > 0:
-		return bad("body", "the request has a body: send GET "+Path+" without one")
-	}
-	return nil
 }
 
 // chooseProto picks the transport. The first that is asked for wins: WebSocket,
@@ -201,8 +148,4 @@ func remoteHint(h http.Header) string {
 	last := v[len(v)-1]
 	last = strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
 	return last[:min(len(last), 64)]
-}
-
-func bad(code, message string) *HTTPError {
-	return &HTTPError{http.StatusBadRequest, code, message}
 }
