@@ -6,6 +6,7 @@ package auth
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -65,9 +66,15 @@ func checkNames(what string, names []string, bytesMax, countMax int) error {
 			return refuse(CodeClaims, "an empty "+what+" name")
 		case len(n) > bytesMax:
 			return refuse(CodeClaims, fmt.Sprintf("a %s name of %d bytes, at most %d are allowed", what, len(n), bytesMax))
-		case !utf8.ValidString(n):
-			return refuse(CodeClaims, "a "+what+" name that is not UTF-8")
+		case !utf8.ValidString(n) || strings.IndexFunc(n, isControl) >= 0:
+			return refuse(CodeClaims, "a "+what+" name that is not UTF-8 without control characters")
 		}
 	}
 	return nil
+}
+
+// isControl reports the C0 and C1 controls, DEL and the two line separators:
+// a name must fit in one line of a log or a table.
+func isControl(c rune) bool {
+	return c < ' ' || c >= 0x7f && c < 0xa0 || c == 0x2028 || c == 0x2029
 }

@@ -139,6 +139,7 @@ func TestVerifyRefuses(t *testing.T) {
 	f(jwt.MapClaims{"sub": 7}, CodeMalformed)
 	f(jwt.MapClaims{"sub": strings.Repeat("x", 255)}, "")
 	f(jwt.MapClaims{"sub": strings.Repeat("x", 256)}, CodeClaims)
+	f(jwt.MapClaims{"sub": "a\nb"}, CodeClaims)
 	f(jwt.MapClaims{"groups": []string{""}}, CodeClaims)
 	f(jwt.MapClaims{"groups": []string{strings.Repeat("x", 256)}}, CodeClaims)
 	f(jwt.MapClaims{"groups": make([]string, GroupsMax+1)}, CodeClaims)
@@ -214,7 +215,7 @@ func TestOpen(t *testing.T) {
 	if err != nil || !id.MayLogin("anybody") || id.Users[0] != "a" || !id.Expires.IsZero() {
 		t.Errorf("Open: %+v, %v", id, err)
 	}
-	for _, users := range [][]string{nil, {""}, {strings.Repeat("x", 256)}, {"\xff"}} {
+	for _, users := range [][]string{nil, {""}, {strings.Repeat("x", 256)}, {"\xff"}, {"a\nb"}, {"a\u2028b"}} {
 		if code := codeOf(Open(users, nil)); code != CodeClaims {
 			t.Errorf("Open(%q): code %q", users, code)
 		}

@@ -18,7 +18,7 @@ type Config struct {
 	Listen       []string       // client addresses, IP:PORT
 	ListenProxy  []string       // client addresses whose connections begin with a PROXY header
 	ProxyTrusted []netip.Prefix // peers that may send a PROXY header
-	CORSOrigins  []string       // allowed Origin values; "*" = any
+	CORSOrigins  []string       // origins whose pages may read answers; "*" = any
 
 	Private     string // server API, health, /metrics, pprof; IP:PORT
 	AdminSocket string // path of the unix socket

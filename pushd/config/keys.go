@@ -38,7 +38,7 @@ func clientKeys() []key {
 		{"listen_proxy", "listen-proxy", groupClients, "IP:PORT", "client address behind a proxy that sends the PROXY protocol; repeatable",
 			addrs(func(c *Config) *[]string { return &c.ListenProxy })},
 		{"proxy_trusted", "proxy-trusted", groupClients, "CIDR", "peers that may send a PROXY header; repeatable", prefixes{}},
-		{"cors.allow_origins", "cors-allow-origins", groupClients, "ORIGIN", "browser origins that may connect, * for any; repeatable; none = same host only",
+		{"cors.allow_origins", "cors-allow-origins", groupClients, "ORIGIN", "origins of web pages that may read SSE, stream and poll, * for any; repeatable",
 			list(func(c *Config) *[]string { return &c.CORSOrigins })},
 		{"auth.mode", "auth", groupAuth, "none|jwt", "how clients prove who they are; none only on loopback",
 			choice(func(c *Config) *string { return &c.Auth }, AuthNone, AuthJWT)},
