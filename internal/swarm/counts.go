@@ -1,6 +1,10 @@
 package swarm
 
-import "maps"
+import (
+	"maps"
+
+	"pushfleet/internal/hist"
+)
 
 // Counts are totals since Start, except Connecting and Open, which are of now.
 type Counts struct {
@@ -89,9 +93,9 @@ const Kinds = 4
 // Latency is the time from the intended send time stamped into the payload to
 // the return of the read that brought it, per kind, and the time to connect.
 type Latency struct {
-	Kind    [Kinds]Hist
+	Kind    [Kinds]hist.Log
 	Last    [Kinds]int64 // ns, Clock: when the latest message of the kind came
-	Connect Hist         // dial to completed handshake
+	Connect hist.Log         // dial to completed handshake
 }
 
 // Snapshot sums the workers' counts. The sums are not from one instant.
