@@ -1,0 +1,74 @@
+# pushfleet. "make help" lists the targets.
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZTIME ?= 60s
+TIMEOUT  ?= 10m
+SOAK     ?= 10m
+GO       ?= go
+export CGO_ENABLED ?= 0
+
+# The browser and proxy tests have a target of their own.
+packages = $(shell $(GO) list ./... | grep -v '/e2e')
+
+.PHONY: all help build check lint test unit race bench bench-million fuzz e2e soak run install clean deps
+
+all: check build unit ## format check, vet, build and tests without a browser
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/pushd and bin/pushctl
+	$(GO) build -trimpath -o bin/ ./pushd ./pushctl
+
+run: build ## a node on loopback with a little traffic, until ctrl-C
+	@scripts/run.sh
+
+check: ## gofmt, go vet, sh -n
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+		if [ -n "$$files" ]; then echo "gofmt -w $$files"; exit 1; fi
+	$(GO) vet ./...
+	@for f in scripts/*.sh .ci/run; do sh -n $$f || exit 1; done
+
+lint: ## staticcheck, built on first use
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+deps: ## what the tests need of the machine
+	@scripts/test-deps.sh
+
+test: deps unit e2e ## all tests, after installing what they need
+
+unit: ## tests without browser and proxy
+	$(GO) test -count=1 -timeout $(TIMEOUT) $(packages)
+
+race: export CGO_ENABLED = 1
+race: ## tests under the race detector
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) $(packages)
+
+e2e: build ## tests with a real browser, proxy and curl
+	@scripts/e2e.sh -count=1 -timeout $(TIMEOUT)
+
+bench: build ## Go benchmarks, then 200,000 connections to one node
+	$(GO) test -run '^$$' -bench . -benchmem $(packages)
+	scripts/bench-conns.sh 200000
+
+bench-million: build ## 900,000 connections to one node
+	scripts/bench-conns.sh 900000
+
+fuzz: ## every fuzz target for FUZZTIME (60s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+soak: build ## steady load for SOAK (10m), losses and memory checked
+	scripts/soak.sh $(SOAK)
+
+install: build ## into PREFIX (/usr/local), with completions
+	install -D -m 755 bin/pushd $(DESTDIR)$(PREFIX)/bin/pushd
+	install -D -m 755 bin/pushctl $(DESTDIR)$(PREFIX)/bin/pushctl
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	bin/pushctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pushctl
+	bin/pushctl completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pushctl
+	bin/pushctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pushctl.fish
+
+clean: ## remove what was built
+	rm -rf bin
