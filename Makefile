@@ -6,6 +6,8 @@ FUZZTIME ?= 60s
 TIMEOUT  ?= 10m
 SOAK     ?= 10m
 GO       ?= go
+VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
+LDFLAGS  ?= $(if $(VERSION),-X pushfleet/pushd/node.Version=$(VERSION))
 export CGO_ENABLED ?= 0
 
 # The browser and proxy tests have a target of their own.
@@ -19,7 +21,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/pushd and bin/pushctl
-	$(GO) build -trimpath -o bin/ ./pushd ./pushctl
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./pushd ./pushctl
 
 run: build ## a node on loopback with a little traffic, until ctrl-C
 	@scripts/run.sh
