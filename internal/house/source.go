@@ -30,6 +30,7 @@ func judgeSource(name string, src []byte) ([]string, error) {
 type judge struct {
 	name       string
 	fset       *token.FileSet
+	polls      bool // in a loop that looks at a condition until a deadline
 	complaints []string
 }
 
@@ -78,9 +79,19 @@ func stateful(v *ast.ValueSpec) bool {
 	return false
 }
 
-// Visit implements ast.Visitor. A call of synctest.Test is not entered for
-// sleeps: time is virtual there.
+// Visit implements ast.Visitor. A call of synctest.Test is not entered: time is
+// virtual there.
 func (j *judge) Visit(n ast.Node) ast.Visitor {
+	if loop, ok := n.(*ast.ForStmt); ok && !j.polls && asksTime(loop) {
+		inside := *j
+		inside.polls = true
+		ast.Walk(&inside, loop.Body)
+		if loop.Post != nil {
+			ast.Walk(&inside, loop.Post)
+		}
+		j.complaints = inside.complaints
+		return nil
+	}
 	call, ok := n.(*ast.CallExpr)
 	if !ok {
 		return j
@@ -89,13 +100,29 @@ func (j *judge) Visit(n ast.Node) ast.Visitor {
 	switch {
 	case pkg == "synctest" && f == "Test":
 		return nil
-	case pkg == "time" && f == "Sleep" && j.test():
+	case pkg == "time" && f == "Sleep" && j.test() && !j.polls:
 		j.complain(call, "a sleep in a test: wait for a condition with a deadline, or use synctest; "+
 			"what must be is listed with its reason in internal/house/testdata/sleeps.txt")
 	case (pkg == "unix" || pkg == "syscall") && strings.HasPrefix(f, "RawSyscall") && !strings.HasPrefix(j.name, "internal/rawsys/"):
 		j.complain(call, "%s.%s: raw system calls live in internal/rawsys", pkg, f)
 	}
 	return j
+}
+
+// asksTime tells whether a loop looks at the clock or a context, as one that
+// polls with a deadline does.
+func asksTime(loop *ast.ForStmt) bool {
+	asks := false
+	ast.Inspect(loop, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			switch s.Sel.Name {
+			case "Now", "Since", "Until", "Before", "Deadline", "Err":
+				asks = true
+			}
+		}
+		return !asks
+	})
+	return asks
 }
 
 // selector splits X.Y; both are empty for anything else.
