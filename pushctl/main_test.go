@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"pushctl": func() {
+			e := host()
+			e.now = fakeTime
+			os.Exit(run(os.Args[1:], e))
+		},
+		// fakenode ADDR serves the fixed figures, to look at screens by hand.
+		"fakenode": func() {
+			fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Args[1], newFakeNode("gw-1").handler()))
+		},
+	})
+}
+
+// TestScripts runs testdata/script against two fake nodes, $NODE and $OTHER,
+// and a client listener, $GATE; nobody listens at $DEAD.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			serve := func(h http.Handler) string {
+				s := httptest.NewServer(h)
+				env.Defer(func() {
+					s.CloseClientConnections()
+					s.Close()
+				})
+				return s.Listener.Addr().String()
+			}
+			env.Setenv("NODE", serve(newFakeNode("gw-1").handler()))
+			env.Setenv("OTHER", serve(newFakeNode("gw-2").handler()))
+			env.Setenv("GATE", serve(newFakeGate()))
+			dead := httptest.NewServer(http.NotFoundHandler())
+			env.Setenv("DEAD", dead.Listener.Addr().String())
+			dead.Close()
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"columns": columns,
+			"waitfor": waitFor,
+		},
+	})
+}
+
+// columns fails when a line of the last standard output is wider than 80.
+func columns(ts *testscript.TestScript, neg bool, _ []string) {
+	for l := range strings.SplitSeq(ts.ReadFile("stdout"), "\n") {
+		if n := len([]rune(l)); n > 80 {
+			ts.Fatalf("%d columns: %s", n, l)
+		}
+	}
+}
+
+// waitFor waits until a file of the script holds a text.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(b), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s never said %q", args[0], args[1])
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"pushfleet/pushctl/table"
+)
+
+// key acts on one key in the mode that the view is in.
+func (m *topModel) key(k tea.KeyMsg) tea.Cmd {
+	if k.Type == tea.KeyCtrlC {
+		return tea.Quit
+	}
+	switch m.mode {
+	case modeFilter:
+		return m.filterKey(k)
+	case modeKick:
+		return m.kickKey(k)
+	case modeConn:
+		return m.connKey(k)
+	}
+	return m.listKey(k)
+}
+
+func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
+	m.note = ""
+	switch k.String() {
+	case "q", "esc":
+		return tea.Quit
+	case "s":
+		m.query.By = after(table.TopKeys(), m.query.By)
+		m.chosen = ""
+		return m.changed()
+	case "t":
+		m.query.Window = after([]int{1, 10, 100}, m.query.Window)
+		return m.changed()
+	case "/":
+		m.mode, m.edit = modeFilter, m.query.Where
+	case "p", " ":
+		if m.paused = !m.paused; !m.paused {
+			return m.ask()
+		}
+	case "up", "down", "pgup", "pgdown", "home", "end":
+		m.move(k.String())
+	case "enter":
+		if i := m.cursor(); i >= 0 {
+			m.mode, m.target, m.conn = modeConn, m.view.Rows[i].Conn, nil
+			return m.askConn()
+		}
+	case "k":
+		if i := m.cursor(); i >= 0 {
+			m.mode, m.target = modeKick, m.view.Rows[i].Conn
+		}
+	}
+	return nil
+}
+
+// after returns the value behind v, the first one behind the last.
+func after[T comparable](of []T, v T) T { return of[(slices.Index(of, v)+1)%len(of)] }
+
+func (m *topModel) move(key string) {
+	if m.view == nil || len(m.view.Rows) == 0 {
+		return
+	}
+	i, last := m.cursor(), len(m.view.Rows)-1
+	switch key {
+	case "up":
+		i--
+	case "down":
+		i++
+	case "pgup":
+		i -= m.room()
+	case "pgdown":
+		i += m.room()
+	case "home":
+		i = 0
+	case "end":
+		i = last
+	}
+	m.chosen = m.view.Rows[max(0, min(last, i))].Conn
+}
+
+func (m *topModel) filterKey(k tea.KeyMsg) tea.Cmd {
+	switch k.Type {
+	case tea.KeyEsc:
+		m.mode, m.refuse = modeList, ""
+	case tea.KeyEnter:
+		m.mode, m.query.Where = modeList, m.edit
+		return m.changed()
+	case tea.KeyBackspace:
+		_, n := utf8.DecodeLastRuneInString(m.edit)
+		m.edit = m.edit[:len(m.edit)-n]
+	case tea.KeyCtrlU:
+		m.edit = ""
+	case tea.KeyRunes, tea.KeySpace:
+		m.edit += string(k.Runes)
+	}
+	return nil
+}
+
+func (m *topModel) kickKey(k tea.KeyMsg) tea.Cmd {
+	m.mode = modeList
+	if k.String() != "y" {
+		return nil
+	}
+	id, src := m.target, m.src
+	return func() tea.Msg { return kickMsg{id, src.kick(id)} }
+}
+
+func (m *topModel) connKey(k tea.KeyMsg) tea.Cmd {
+	switch k.String() {
+	case "q", "esc", "enter", "left", "backspace":
+		m.mode, m.note = modeList, ""
+	case "k":
+		m.mode = modeKick
+	case "p", " ":
+		m.paused = !m.paused
+	}
+	return nil
+}
