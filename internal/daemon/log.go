@@ -32,6 +32,17 @@ func NewLogger(w io.Writer, o LogOptions) *slog.Logger {
 	return slog.New(&priorityHandler{formatter(p, o.JSON, h), p})
 }
 
+// LogTo returns the log of a process from its configuration: level is one of
+// debug, info, warn, error, format text or json. If f is the journal, lines
+// carry their priority instead of a time.
+func LogTo(f *os.File, level, format string, getenv func(string) string) (*slog.Logger, error) {
+	l, err := ParseLevel(level)
+	if err != nil {
+		return nil, err
+	}
+	return NewLogger(f, LogOptions{Level: l, JSON: format == "json", Journald: UnderJournald(f, getenv)}), nil
+}
+
 func formatter(w io.Writer, json bool, h *slog.HandlerOptions) slog.Handler {
 	if json {
 		return slog.NewJSONHandler(w, h)

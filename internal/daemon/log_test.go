@@ -77,6 +77,28 @@ func TestParseLevel(t *testing.T) {
 	}
 }
 
+func TestLogTo(t *testing.T) {
+	none := func(string) string { return "" }
+	path := t.TempDir() + "/log"
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	log, err := LogTo(file, "warn", "json", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("no")
+	log.Warn("yes")
+	if b, err := os.ReadFile(path); err != nil || !regexp.MustCompile(`^{.*"msg":"yes"}\n$`).Match(b) {
+		t.Errorf("log: %q, %v", b, err)
+	}
+	if _, err := LogTo(file, "loud", "text", none); err == nil {
+		t.Error("loud is taken as a level")
+	}
+}
+
 func TestUnderJournald(t *testing.T) {
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
