@@ -287,6 +287,11 @@ func (l *Loop) watch(fd int, data uint64) error {
 	return l.poller.Add(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET, data)
 }
 
+// Rewatch changes the data that Ready reports for a socket.
+func (l *Loop) Rewatch(fd int, data uint64) error {
+	return l.poller.Mod(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET, data)
+}
+
 // CloseFD closes a socket that Open took.
 func (l *Loop) CloseFD(fd int) {
 	unix.Close(fd)

@@ -1,0 +1,302 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pushfleet/internal/push"
+	"pushfleet/pushd/auth"
+	"pushfleet/pushd/reactor"
+	"pushfleet/pushd/router"
+	"pushfleet/pushd/wire"
+	"pushfleet/pushd/wire/proxy"
+)
+
+// Open implements reactor.Handler: a socket was accepted.
+func (t *Table) Open(fd int, peer netip.AddrPort, from *reactor.Listener) (uint64, bool) {
+	t.nowMS = reactor.MS(t.Loop.Now())
+	t.totals.Accepted++
+	if t.Shared.Open.Add(1) > t.Knobs.ConnsMax.Get() {
+		t.refuse(fd, push.CloseMaxConns)
+		return 0, false
+	}
+	slot, ok := t.slots.Take()
+	if !ok {
+		t.refuse(fd, push.CloseMaxConns)
+		return 0, false
+	}
+	t.Cols.Used.Store(t.slots.High())
+	c := &t.conns[slot]
+	gen := c.gen + 1
+	if gen == 0 {
+		gen = 1
+	}
+	*c = Conn{fd: int32(fd), gen: gen, opened: t.nowMS, readAt: t.nowMS}
+	t.setPeer(c, peer)
+	t.lastSeen[slot] = t.nowMS
+	t.totals.Open[push.ProtoNone]++
+	state := StateHandshake
+	if from.Proxy {
+		state = StateProxy
+		if !t.trusted(peer.Addr()) {
+			// Watched sockets only can be closed the usual way.
+			c.why = push.CloseProxy
+		}
+	}
+	t.setState(slot, state)
+	t.awaitRequest(slot, c)
+	t.relievePressure()
+	return uint64(gen)<<32 | uint64(slot), true
+}
+
+func (t *Table) trusted(a netip.Addr) bool {
+	for _, p := range t.ProxyTrusted {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// refuse answers a connection that is one too many. The answer fits any fresh
+// socket's buffer, so it is written at once or not at all.
+func (t *Table) refuse(fd int, why push.CloseReason) {
+	t.Shared.Open.Add(-1)
+	t.totals.Closed[why]++
+	_, _ = t.Loop.Budget().Write(fd, busyResponse)
+	t.Loop.CloseFD(fd)
+}
+
+var busyResponse = []byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\n" +
+	"Content-Type: application/json\r\nContent-Length: 73\r\n\r\n" +
+	`{"code":"max_conns","error":"this node is full; connect to another one"}` + "\n")
+
+// awaitRequest bounds the time until a request is complete.
+func (t *Table) awaitRequest(slot uint32, c *Conn) {
+	t.due(slot, dueHandshake, t.Knobs.HandshakeTimeout.Get())
+	t.oldest.push(entry{slot: slot, gen: c.gen})
+}
+
+// unfinished tells that a connection has not sent its request yet.
+func (c *Conn) unfinished() bool { return c.state == StateHandshake || c.state == StateProxy }
+
+// relievePressure closes the oldest unfinished handshakes when there are too
+// many: a client that says nothing must not keep others out.
+func (t *Table) relievePressure() {
+	limit := t.Knobs.HandshakesMax.Get() / int64(max(1, t.Loop.Loops))
+	if t.totals.Open[push.ProtoNone] <= max(1, limit) {
+		return
+	}
+	for t.oldest.n > 0 {
+		e := t.oldest.pop()
+		if c := &t.conns[e.slot]; c.gen == e.gen && c.unfinished() {
+			t.doom(e.slot, c, push.CloseHandshakePressure, "")
+			return
+		}
+	}
+}
+
+// proxied reads the PROXY header; n is 0 while it is incomplete.
+func (t *Table) proxied(slot uint32, b []byte) (n int) {
+	c := &t.conns[slot]
+	if c.why == push.CloseProxy {
+		t.doom(slot, c, push.CloseProxy, "PROXY header from an address that is not in proxy_trusted")
+		return 0
+	}
+	src, _, n, err := proxy.Parse(b)
+	if err != nil {
+		t.doom(slot, c, push.CloseProxy, err.Error())
+		return 0
+	}
+	if n == 0 {
+		return 0
+	}
+	if src.IsValid() {
+		t.freePeer(c)
+		t.setPeer(c, src)
+	}
+	t.setState(slot, StateHandshake)
+	return n
+}
+
+// handshake reads a request; n is 0 while it is incomplete or refused.
+func (t *Table) handshake(slot uint32, b []byte) (n int) {
+	req, n, err := wire.ParseRequest(b)
+	var bad *wire.HTTPError
+	switch {
+	case errors.As(err, &bad):
+		t.reject(slot, push.CloseBadRequest, bad)
+		return 0
+	case n == 0:
+		return 0
+	}
+	t.allowOrigin(req)
+	if req.Preflight {
+		t.answer(slot, push.CloseClient, "preflight", wire.AppendPreflight(t.scratch[:0], req))
+		return 0
+	}
+	id, bad, why := t.identify(req)
+	if bad != nil {
+		t.reject(slot, why, bad)
+		return 0
+	}
+	t.welcome(slot, req, id)
+	return n
+}
+
+func (t *Table) allowOrigin(r *wire.Request) {
+	for _, o := range t.AllowOrigins {
+		if o == "*" || o == r.Origin {
+			r.AllowOrigin = o
+			return
+		}
+	}
+}
+
+func (t *Table) identify(r *wire.Request) (id auth.Identity, bad *wire.HTTPError, why push.CloseReason) {
+	var err error
+	if t.Verifier == nil {
+		id, err = auth.Open(r.Users, r.Groups)
+	} else {
+		id, err = t.Verifier.Verify(r.Token)
+	}
+	if err == nil {
+		return id, nil, 0
+	}
+	code, why := "auth", push.CloseAuth
+	var refused *auth.Error
+	if errors.As(err, &refused) {
+		code = string(refused.Code)
+	}
+	if code == "expired" {
+		why = push.CloseExpired
+	}
+	return id, &wire.HTTPError{Status: http.StatusUnauthorized, Code: code, Message: err.Error()}, why
+}
+
+// reject answers a request that does not become a session.
+func (t *Table) reject(slot uint32, why push.CloseReason, e *wire.HTTPError) {
+	t.answer(slot, why, e.Code+": "+e.Message, wire.AppendHTTPError(t.scratch[:0], e))
+}
+
+// answer writes one whole response and closes.
+func (t *Table) answer(slot uint32, why push.CloseReason, detail string, response []byte) {
+	c := &t.conns[slot]
+	c.set(flagClosed)
+	c.why = why
+	t.details[slot] = detail
+	t.control(slot, c, response)
+	t.closing(slot, c)
+}
+
+// welcome turns a request into a session.
+func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
+	c := &t.conns[slot]
+	c.proto = r.Proto
+	if r.Resume {
+		c.set(flagResume)
+	}
+	if r.KeepAlive && r.Proto == push.ProtoPoll {
+		c.set(flagKeep)
+	}
+	t.setExpiry(c, id.Expires)
+	if len(id.Logins) > 0 || id.AnyLogin && t.Verifier != nil {
+		t.logins[slot] = id
+	}
+	t.totals.Open[push.ProtoNone]--
+	t.totals.Open[r.Proto]++
+	t.setState(slot, StateOpen)
+	if t.Tracer.Active() {
+		t.traceOpen(slot, c, id.Users)
+	}
+	t.greet(slot, c, r)
+	for i, user := range id.Users {
+		if err := t.login(slot, c, user, resumeOf(r, i)); err != nil {
+			t.details[slot] = err.Error()
+			t.goodbye(slot, push.CloseAuth)
+			return
+		}
+	}
+	for _, g := range id.Groups {
+		if err := t.bind(slot, c, g); err != nil {
+			t.error(slot, c, nil, "group", err.Error())
+		}
+	}
+	if r.Proto == push.ProtoPoll {
+		t.due(slot, duePoll, r.Poll)
+	} else if r.Proto != push.ProtoWS {
+		t.watchSilence(c)
+	}
+	t.markDirty(slot)
+}
+
+// greet writes the response head and the hello frame together.
+func (t *Table) greet(slot uint32, c *Conn, r *wire.Request) {
+	codec := codecs[c.proto]
+	b := codec.Hello(t.scratch[:0], r)
+	hello := wire.Hello(make([]byte, 0, 128), t.handle(slot).String(), int(t.Knobs.Interval[c.proto].Get()/time.Millisecond), t.Epoch)
+	t.control(slot, c, codec.Control(b, wire.TypeHello, hello))
+}
+
+// resumeOf is the position that the client's first user goes on from.
+func resumeOf(r *wire.Request, i int) *replay {
+	if !r.Resume {
+		return nil
+	}
+	if i > 0 {
+		return &replay{}
+	}
+	return &replay{asked: r.Last}
+}
+
+type replay struct{ asked string }
+
+// login makes a user reachable over the connection and offers what it missed.
+func (t *Table) login(slot uint32, c *Conn, user string, from *replay) error {
+	var resume *router.Resume
+	if from != nil {
+		resume = &router.Resume{Ask: from.asked != ""}
+		if epoch, n, ok := wire.ParsePos(from.asked); ok && epoch == t.Epoch {
+			resume.Epoch, resume.After = true, n
+		}
+	}
+	head, err := t.Router.Login(user, t.handle(slot), c.users, resume)
+	if err != nil {
+		return err
+	}
+	c.users = head
+	if resume == nil {
+		return nil
+	}
+	if resume.Gap {
+		t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, from.asked))
+	}
+	for _, m := range resume.Messages {
+		t.offer(slot, c, m.Msg, m.Pos)
+	}
+	return nil
+}
+
+func (t *Table) setExpiry(c *Conn, at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	c.set(flagExpires)
+	c.expires = uint32((t.Loop.Now() + int64(max(0, time.Until(at)))) / 1e9)
+}
+
+// watchSilence lets the kernel end a connection whose peer acknowledges
+// nothing: such a client never sends, so no heartbeat can be heard.
+func (t *Table) watchSilence(c *Conn) {
+	ms := int(t.Knobs.Timeout.Get() / time.Millisecond)
+	_ = unix.SetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
+}
+
+func (t *Table) error(slot uint32, c *Conn, ref json.RawMessage, code, message string) {
+	t.controlFrame(slot, c, wire.TypeError, wire.Err(nil, ref, code, message))
+}
