@@ -7,11 +7,16 @@ cd "$(dirname "$0")/.."
 conns=${1:-200000}
 for=${FOR:-30s}
 
-# A loop's table holds the limit less what the process itself needs.
+# A table holds the limit less what the process itself needs. One for all is
+# cheaper, so more are made only when one does not do.
 room=$(($(ulimit -n) - 600))
-loops=$(((conns + conns / 20) / room + 1))
-cores=$(nproc)
-[ "$loops" -lt "$cores" ] && loops=$cores
+loops=$(nproc)
+unshare=
+if [ "$conns" -gt "$room" ]; then
+	unshare=--unshare-files
+	loops=$(((conns + conns / 20) / room + 1))
+	[ "$loops" -lt "$(nproc)" ] && loops=$(nproc)
+fi
 
 # About 5.5 KB per connection on each side, nearly all of it in the kernel.
 need=$((conns / 1000 * 11 / 1000))
@@ -32,7 +37,7 @@ trap stop INT TERM EXIT
 
 bin/pushd --auth none --listen 127.0.0.1:17400 --private 127.0.0.1:17401 \
 	--admin-socket "$dir/admin.sock" --state-dir "$dir" --log-level warn \
-	--loops "$loops" --unshare-files --knob conns.max="$((conns + 1000))" &
+	--loops "$loops" $unshare --knob conns.max="$((conns + 1000))" &
 node=$!
 tries=0
 until bin/pushctl --node "$dir/admin.sock" stats >/dev/null 2>&1; do
@@ -40,6 +45,6 @@ until bin/pushctl --node "$dir/admin.sock" stats >/dev/null 2>&1; do
 	kill -0 "$node" 2>/dev/null && [ $tries -lt 100 ] || exit 1
 	sleep 0.1
 done
-echo "bench: $conns connections, $loops loops, limit of $(ulimit -n) descriptors per table"
+echo "bench: $conns connections, $loops loops, $(ulimit -n) descriptors per table"
 bin/pushctl --node "$dir/admin.sock" bench soak --addr 127.0.0.1:17400 \
 	--conns "$conns" --ramp "${RAMP:-10000/s}" --rate "${RATE:-1000/s}" --for "$for" --report "bin/conns-$conns"

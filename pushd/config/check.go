@@ -140,7 +140,7 @@ func (c *Config) CheckKnobs(r *knob.Registry) Problems {
 	}
 	var p Problems
 	for _, e := range errs {
-		source := "knobs"
+		source := "" // a rule over several
 		if k, ok := e.(*knob.Error); ok && k.Knob != "" {
 			source = c.Source("knobs." + k.Knob)
 		}
