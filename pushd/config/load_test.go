@@ -162,6 +162,14 @@ func TestProblemsAreFoundAndSaidWell(t *testing.T) {
 	f("--loops x --log-level dbug --listen :1", "loops", "log.level", "anybody") // all at once
 }
 
+func TestAddrPorts(t *testing.T) {
+	got := AddrPorts([]string{":1", "localhost:2", "[::1]:3", "nonsense"})
+	want := []netip.AddrPort{netip.MustParseAddrPort("[::]:1"), netip.MustParseAddrPort("127.0.0.1:2"), netip.MustParseAddrPort("[::1]:3")}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("AddrPorts = %v, want %v", got, want)
+	}
+}
+
 func TestHelpFlag(t *testing.T) {
 	if _, err := (place{}).load("--loops 1 --help"); !errors.Is(err, ErrHelp) {
 		t.Errorf("--help: %v", err)
