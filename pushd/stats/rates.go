@@ -20,32 +20,38 @@ func (s *Scanner) scanRates(src uint32, c *Columns) {
 	}
 	field := keyField(what, s.win)
 	blocks(c.WinUsed.Load(), func(from, to uint32) {
-		keys, windows := c.Keys[from:to], c.Win[from:to]
 		least := s.leastRate()
 		floor := s.leastKey(least)
-		for i := range keys {
-			key := atomic.LoadUint32((*uint32)(unsafe.Add(unsafe.Pointer(&keys[i]), field)))
-			if !decay.AtLeast(key, floor) || key == 0 {
-				continue
+		for ; from < to; from++ {
+			if from += reaching(c.Keys[from:to], field, floor); from == to {
+				return
 			}
-			w := &windows[i]
+			w := &c.Win[from]
 			if w.Bound(what, s.win) <= least { // a stored rate only falls
 				continue
 			}
 			rate := w.Rate(what, s.win, uint32(s.now))
-			if rate <= least {
+			owner := atomic.LoadUint32(&c.Owner[from])
+			if rate <= least || owner == 0 {
 				continue
 			}
-			win := from + uint32(i)
-			owner := atomic.LoadUint32(&c.Owner[win])
-			if owner == 0 {
-				continue
-			}
-			s.offer(entry{score: floatScore(rate), src: src, slot: owner - 1, win: win + 1})
+			s.offer(entry{score: floatScore(rate), src: src, slot: owner - 1, win: from + 1})
 			least = s.leastRate()
 			floor = s.leastKey(least)
 		}
 	})
+}
+
+// reaching finds the first record whose key reaches floor; len(keys) if there
+// is none.
+func reaching(keys []decay.Keys, field uintptr, floor uint32) uint32 {
+	for i := range keys {
+		key := atomic.LoadUint32((*uint32)(unsafe.Add(unsafe.Pointer(&keys[i]), field)))
+		if decay.AtLeast(key, floor) && key != 0 {
+			return uint32(i)
+		}
+	}
+	return uint32(len(keys))
 }
 
 // leastRate is the rate that a candidate must exceed.

@@ -54,7 +54,7 @@ func (s *Scanner) Top(q Query, nowMs uint64, srcs []Source) pushdapi.Top {
 	}
 	for _, e := range s.rank.sorted() {
 		var row pushdapi.ConnRow
-		if s.describe(&e, &row) && rowScore(q.By, &row) > 0 {
+		if s.describe(&e, &row, nil) && rowScore(q.By, &row) > 0 {
 			top.Rows = append(top.Rows, row)
 		}
 	}
@@ -142,19 +142,26 @@ func gcd(a, b uint32) uint32 {
 
 // count counts the connections of a source and returns how many have a queue.
 func (s *Scanner) count(c *Columns) (with int64) {
-	var open, queued uint32
+	open := uint32(0)
 	blocks(c.Used.Load(), func(from, to uint32) {
-		ident, waiting := c.Ident[from:to], c.Queued[from:to]
-		for i := range ident {
-			open += (atomic.LoadUint32(&ident[i])&0xff + 0xff) >> 8
-		}
-		for i := range waiting {
-			w := atomic.LoadUint32(&waiting[i])
-			queued += (w | -w) >> 31
-		}
+		o, w := countBlock(c.Ident[from:to], c.Queued[from:to])
+		open += o
+		with += int64(w)
 	})
 	s.conns += int64(open)
-	return int64(queued)
+	return with
+}
+
+// countBlock has no branch that depends on the data and keeps its sums in
+// registers: every query pays for it.
+func countBlock(ident, queued []uint32) (open, with uint32) {
+	queued = queued[:len(ident)]
+	for i := range ident {
+		open += (atomic.LoadUint32(&ident[i])&0xff + 0xff) >> 8
+		q := atomic.LoadUint32(&queued[i])
+		with += (q | -q) >> 31
+	}
+	return open, with
 }
 
 // linkWindows makes the way from slot to window known.
@@ -192,15 +199,24 @@ func (s *Scanner) window(c *Columns, slot uint32) uint32 {
 // scanColumn ranks by a column of numbers as they are; 0 is never worth a row.
 func (s *Scanner) scanColumn(src uint32, c *Columns, col []uint32) {
 	blocks(c.Used.Load(), func(from, to uint32) {
-		part, floor := col[from:to], s.floor32()
-		for i := range part {
-			if v := atomic.LoadUint32(&part[i]); v > floor {
-				slot := from + uint32(i)
-				s.offer(entry{score: uint64(v), src: src, slot: slot, win: s.window(c, slot)})
-				floor = s.floor32()
+		for from < to {
+			skip, v := above(col[from:to], s.floor32())
+			if from += skip; from < to {
+				s.offer(entry{score: uint64(v), src: src, slot: from, win: s.window(c, from)})
+				from++
 			}
 		}
 	})
+}
+
+// above finds the first number above floor; at is len(part) if there is none.
+func above(part []uint32, floor uint32) (at, v uint32) {
+	for i := range part {
+		if v := atomic.LoadUint32(&part[i]); v > floor {
+			return uint32(i), v
+		}
+	}
+	return uint32(len(part)), 0
 }
 
 func (s *Scanner) floor32() uint32 { return uint32(min(s.rank.threshold(), math.MaxUint32)) }
@@ -209,14 +225,12 @@ func (s *Scanner) floor32() uint32 { return uint32(min(s.rank.threshold(), math.
 func (s *Scanner) scanEstimates(src uint32, c *Columns) {
 	limit := s.srcs[src].limit()
 	blocks(c.Used.Load(), func(from, to uint32) {
-		part := c.Queued[from:to]
-		for i := range part {
-			v := atomic.LoadUint32(&part[i])
-			if v == 0 {
-				continue
+		for ; from < to; from++ {
+			skip, v := above(c.Queued[from:to], 0)
+			if from += skip; from == to {
+				return
 			}
-			slot := from + uint32(i)
-			e := entry{src: src, slot: slot, win: s.window(c, slot)}
+			e := entry{src: src, slot: from, win: s.window(c, from)}
 			if e.win == 0 {
 				continue
 			}
@@ -259,21 +273,23 @@ func (s *Scanner) offer(e entry) {
 	}
 	if s.q.Where != nil {
 		s.row = pushdapi.ConnRow{}
-		if !s.describe(&e, &s.row) || !s.q.Where.Match(&s.row) {
+		if !s.describe(&e, &s.row, s.q.Where) || !s.q.Where.Match(&s.row) {
 			return
 		}
 	}
 	s.rank.push(e)
 }
 
-// describe fills row from the columns and the source; false when the connection
-// is gone.
-func (s *Scanner) describe(e *entry, row *pushdapi.ConnRow) bool {
+// describe fills row from the columns and the source, or as much of it as a
+// filter looks at; false when the connection is gone.
+func (s *Scanner) describe(e *entry, row *pushdapi.ConnRow, only *Where) bool {
 	src := &s.srcs[e.src]
 	c := src.Cols
 	h := c.handle(e.slot, e.ident)
 	queued := atomic.LoadUint32(&c.Queued[e.slot])
-	row.Conn = h.String()
+	if only.uses("conn") {
+		row.Conn = h.String()
+	}
 	row.Proto = push.Proto(e.ident >> 8).String()
 	row.Queued = int64(queued)
 	row.Bytes = int64(atomic.LoadUint32(&c.QBytes[e.slot]))
@@ -283,7 +299,7 @@ func (s *Scanner) describe(e *entry, row *pushdapi.ConnRow) bool {
 	if age != decay.AgeUnknown {
 		row.AgeSeconds = float64(age) / 1000
 	}
-	if src.Fill != nil {
+	if src.Fill != nil && (only.uses("user") || src.Age == nil) {
 		src.Fill(h, row)
 		if age == decay.AgeUnknown && row.AgeSeconds > 0 {
 			age = uint32(min(row.AgeSeconds*1000, decay.AgeUnknown-1))

@@ -31,7 +31,7 @@ func bruteForce(q Query, nowMs uint64, srcs []Source) (scores []uint64) {
 				continue
 			}
 			var row pushdapi.ConnRow
-			s.describe(&entry{src: uint32(i), slot: uint32(slot), win: winOf[uint32(slot)], ident: ident}, &row)
+			s.describe(&entry{src: uint32(i), slot: uint32(slot), win: winOf[uint32(slot)], ident: ident}, &row, nil)
 			score := rowScore(q.By, &row)
 			if (q.By == ByWait || q.By == ByDrain) && winOf[uint32(slot)] == 0 {
 				score = 0

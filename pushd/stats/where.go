@@ -28,6 +28,7 @@ const WhereFields = "conn, user, proto, age, queued, bytes, in, out, wait, drain
 type Where struct {
 	text    string
 	program *vm.Program
+	fields  map[string]bool // that it looks at
 	mu      sync.Mutex
 	vm      vm.VM
 	env     whereEnv
@@ -72,18 +73,23 @@ func ParseWhere(text string) (*Where, error) {
 	if err != nil {
 		return refuse(firstLine(err))
 	}
-	if err := allowed(&tree.Node); err != nil {
-		return refuse(err)
+	check := checker{fields: map[string]bool{}}
+	ast.Walk(&tree.Node, &check)
+	if check.err != nil {
+		return refuse(check.err)
 	}
 	program, err := expr.Compile(plain, expr.Env(&whereEnv{}), expr.AsBool(), expr.DisableAllBuiltins())
 	if err != nil {
 		return refuse(firstLine(err))
 	}
-	return &Where{text: text, program: program}, nil
+	return &Where{text: text, program: program, fields: check.fields}, nil
 }
 
 // String returns the filter as it was written.
 func (w *Where) String() string { return w.text }
+
+// uses tells whether the filter looks at a field; no filter looks at all.
+func (w *Where) uses(field string) bool { return w == nil || w.fields[field] }
 
 // Match tells whether a row passes. A filter that cannot be computed for a row,
 // for example for a remainder by zero, does not pass it.
@@ -112,14 +118,12 @@ func seconds(e pushdapi.Estimate) float64 {
 	return e.Seconds
 }
 
-// allowed walks an expression and refuses what could take long or much memory.
-func allowed(root *ast.Node) error {
-	v := &checker{}
-	ast.Walk(root, v)
-	return v.err
+// checker walks an expression, refuses what could take long or much memory, and
+// notes the fields.
+type checker struct {
+	err    error
+	fields map[string]bool
 }
-
-type checker struct{ err error }
 
 // Visit implements ast.Visitor.
 func (c *checker) Visit(n *ast.Node) {
@@ -127,7 +131,9 @@ func (c *checker) Visit(n *ast.Node) {
 		return
 	}
 	switch n := (*n).(type) {
-	case *ast.IdentifierNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode,
+	case *ast.IdentifierNode:
+		c.fields[n.Value] = true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode,
 		*ast.UnaryNode, *ast.ConditionalNode, *ast.ArrayNode, *ast.ConstantNode:
 	case *ast.BinaryNode:
 		if n.Operator == ".." {
