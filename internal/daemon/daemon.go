@@ -39,9 +39,13 @@ type Options struct {
 const (
 	stopTimeout = 30 * time.Second
 	stopGrace   = time.Second // for a Stop to return after its ctx ended
+	// sameSignal is how long further signals count as the first one: a ctrl-C
+	// goes to the whole process group, and a wrapper in it passes it on.
+	sameSignal = 300 * time.Millisecond
 )
 
-// ErrForced is returned when a second signal asked to end at once. Parts may
+// ErrForced is returned when a second signal, 0.3 s or more after the first,
+// asked to end at once. Parts may
 // still be running: the process should exit.
 var ErrForced = errors.New("ended by a second signal, without waiting")
 
@@ -75,14 +79,26 @@ func Run(ctx context.Context, o Options, parts ...Part) error {
 // process belongs to the goroutine of Run.
 type process struct {
 	Options
-	asked bool // a signal asked to stop
+	asked   bool // a signal asked to stop
+	askedAt time.Time
+}
+
+// again tells whether a signal is one more request to stop.
+func (p *process) again(s os.Signal) bool {
+	return p.asked && s != syscall.SIGHUP && time.Since(p.askedAt) >= sameSignal
+}
+
+func (p *process) ask() {
+	if !p.asked {
+		p.asked, p.askedAt = true, time.Now()
+	}
 }
 
 // signalled handles one signal and tells whether it asks to stop.
 func (p *process) signalled(s os.Signal) bool {
 	if s != syscall.SIGHUP {
 		p.Log.Info("stopping; a second signal ends at once", "signal", s.String())
-		p.asked = true
+		p.ask()
 		return true
 	}
 	if p.Reload == nil {
@@ -130,9 +146,9 @@ func (p *process) startOne(ctx context.Context, cancel func(), part Part) error 
 		case s := <-p.Signals:
 			switch {
 			case s == syscall.SIGHUP: // what starts reads its files anyway
-			case p.asked:
+			case p.again(s):
 				return ErrForced
-			default:
+			case !p.asked:
 				p.signalled(s)
 				cancel()
 			}
@@ -222,10 +238,12 @@ func (p *process) stopOne(ctx context.Context, stop func(context.Context) error)
 		case <-late:
 			return fmt.Errorf("not done after %s", p.StopTimeout)
 		case s := <-p.Signals:
-			if s != syscall.SIGHUP && p.asked {
+			if p.again(s) {
 				return ErrForced
 			}
-			p.asked = p.asked || s != syscall.SIGHUP
+			if s != syscall.SIGHUP {
+				p.ask() // a first one, when the end came otherwise
+			}
 		}
 	}
 }

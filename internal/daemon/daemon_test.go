@@ -111,14 +111,34 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		began := time.Now()
 		g.signals <- syscall.SIGTERM
 		synctest.Wait()
+		g.signals <- syscall.SIGTERM // passed on by a wrapper: the same one
+		synctest.Wait()
+		time.Sleep(sameSignal)
 		g.signals <- syscall.SIGHUP // is no second signal
 		synctest.Wait()
 		g.signals <- syscall.SIGTERM
 		if err := <-g.err; !errors.Is(err, ErrForced) {
 			t.Errorf("Run: %v", err)
 		}
-		if d := time.Since(began); d != 0 {
+		if d := time.Since(began); d != sameSignal {
 			t.Errorf("ended after %s", d)
+		}
+		close(release)
+	})
+}
+
+func TestSecondSignalDuringStartEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		deaf := Part{Name: "deaf", Start: func(context.Context) error { <-release; return nil }}
+		g := begin(Options{}, deaf)
+		for range 2 {
+			g.signals <- syscall.SIGINT
+			synctest.Wait()
+			time.Sleep(sameSignal)
+		}
+		if err := <-g.err; !errors.Is(err, ErrForced) {
+			t.Errorf("Run: %v", err)
 		}
 		close(release)
 	})
