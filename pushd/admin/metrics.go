@@ -1,0 +1,54 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+
+	"pushfleet/internal/pushdapi"
+)
+
+// collectors write the families of /metrics, each family in one of them.
+func (a *API) collectors() []func(*page, *pushdapi.Stats) {
+	return []func(*page, *pushdapi.Stats){
+		a.nodeMetrics, connMetrics, messageMetrics, reasonMetrics, queueMetrics, memoryMetrics,
+		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics,
+	}
+}
+
+// metrics serves /metrics, all of it from one snapshot.
+func (a *API) metrics(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.scrape(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Write(p)
+	return nil
+}
+
+func (a *API) scrape(ctx context.Context) ([]byte, error) {
+	// One more than others may use: what is too much to ask is best seen here.
+	if err := a.work.enter(1); err != nil {
+		return nil, err
+	}
+	defer a.work.leave()
+	ctx, cancel := context.WithTimeout(ctx, a.c.Limits.Timeout.Get())
+	defer cancel()
+	s, err := a.c.Source.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &page{floor: &a.floor}
+	for _, collect := range a.collectors() {
+		collect(p, &s)
+	}
+	return p.b.Bytes(), nil
+}
+
+func (a *API) requestMetrics(p *page, _ *pushdapi.Stats) {
+	p.family("pushd_admin_requests_total", "counter", "Admin requests answered, by result.")
+	var b bytes.Buffer
+	a.requests.WritePrometheus(&b)
+	p.b.Write(b.Bytes())
+}
