@@ -1,0 +1,100 @@
+// Package testnode starts whole nodes in a test's own process, on loopback
+// with ports of the kernel's choice.
+package testnode
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"pushfleet/internal/pushdapi"
+	"pushfleet/pushd/config"
+	"pushfleet/pushd/node"
+)
+
+// Node is a running node and a client for its API.
+type Node struct {
+	*node.Node
+	API *pushdapi.Client
+	t   testing.TB
+}
+
+// Start runs a node until the test ends. edit, if not nil, changes its
+// configuration first.
+func Start(t testing.TB, edit func(*config.Config)) *Node {
+	t.Helper()
+	cfg := config.Default(func(string) string { return "" })
+	cfg.Listen = []string{"127.0.0.1:0"}
+	cfg.Private = "127.0.0.1:0"
+	cfg.Auth = config.AuthNone
+	cfg.NodeName = "test"
+	cfg.Loops = 2
+	cfg.Knobs = map[string]string{"drain.window": "0s"}
+	// A socket's path has 107 bytes at most; the test's own folder may be longer.
+	dir, err := os.MkdirTemp("", "pushd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	cfg.AdminSocket = filepath.Join(dir, "admin.sock")
+	cfg.StateDir = dir
+	if edit != nil {
+		edit(&cfg)
+	}
+	n, err := node.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := &Node{Node: n, t: t}
+	s.API = pushdapi.New(n.PrivateAddr(), pushdapi.Options{})
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Stop ends the node; it is called at the test's end anyway.
+func (n *Node) Stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := n.Node.Stop(ctx); err != nil {
+		n.t.Errorf("stop: %v", err)
+	}
+}
+
+// Client is the address that clients connect to.
+func (n *Node) Client() string { return n.ClientAddrs()[0] }
+
+// Stats asks the node for its figures.
+func (n *Node) Stats() *pushdapi.Stats {
+	n.t.Helper()
+	s, err := n.API.Stats(context.Background())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return s
+}
+
+// Eventually waits until the node's figures fulfil a condition.
+func (n *Node) Eventually(what string, f func(*pushdapi.Stats) bool) {
+	n.t.Helper()
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s := n.Stats()
+		if f(s) {
+			return
+		}
+		select {
+		case <-deadline.C:
+			n.t.Fatalf("did not happen: %s; last figures %+v", what, *s)
+		case <-tick.C:
+		}
+	}
+}

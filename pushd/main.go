@@ -1,0 +1,55 @@
+// Command pushd is a push gateway node. See README.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"pushfleet/internal/daemon"
+	"pushfleet/pushd/config"
+	"pushfleet/pushd/node"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	cfg, serve, exit := config.Command(args, config.World{Getenv: os.Getenv, ReadFile: os.ReadFile, Stdout: os.Stdout, Stderr: os.Stderr,
+		Version: node.Version, Knobs: node.Knobs()})
+	if !serve {
+		return exit
+	}
+	tuneRuntime(cfg.Loops)
+	level, _ := daemon.ParseLevel(cfg.LogLevel) // checked by config
+	log := daemon.NewLogger(os.Stderr, daemon.LogOptions{Level: level, JSON: cfg.LogFormat == "json",
+		Journald: daemon.UnderJournald(os.Stderr, os.Getenv)})
+	n, err := node.New(cfg, log)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pushd:", err)
+		return 1
+	}
+	notify, err := daemon.NewNotifier(os.Getenv)
+	if err != nil {
+		log.Warn("systemd is not told", "err", err)
+	}
+	err = daemon.Run(context.Background(), daemon.Options{Log: log, Notify: notify},
+		daemon.Part{Name: "node", Start: n.Start, Stop: n.Stop})
+	if err != nil {
+		log.Error("ended", "err", err)
+		return 1
+	}
+	return 0
+}
+
+// tuneRuntime gives the private side processors of its own, so that it never
+// takes the loops' (the environment's GOMAXPROCS and GOGC win).
+func tuneRuntime(loops int) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(runtime.NumCPU(), loops) + 2)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+}

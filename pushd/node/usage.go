@@ -1,0 +1,192 @@
+package node
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pushfleet/internal/decay"
+	"pushfleet/internal/pushdapi"
+)
+
+// usage reads what the process takes of the machine.
+type usage struct {
+	mu      sync.Mutex
+	cpu     decay.Rate // CPU microseconds per second
+	lastCPU uint64
+	base    time.Time
+	pss     int64
+	pssAt   time.Time
+	heap    uint64 // heap objects at the last sample
+	high    bool   // the heap was large
+}
+
+// pssEvery bounds how often PSS is read: the kernel walks all page tables for it.
+const pssEvery = 5 * time.Second
+
+func (u *usage) nowMS() uint32 { return uint32(time.Since(u.base) / time.Millisecond) }
+
+func cpuTimes() (user, system float64, voluntary uint64) {
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		return 0, 0, 0
+	}
+	return float64(r.Utime.Nano()) / 1e9, float64(r.Stime.Nano()) / 1e9, uint64(r.Nvcsw)
+}
+
+// sample is called about once a second.
+func (u *usage) sample() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	user, system, _ := cpuTimes()
+	now := uint64((user + system) * 1e6)
+	if u.base.IsZero() {
+		u.base = time.Now()
+	} else {
+		u.cpu.Add(u.nowMS(), now-u.lastCPU)
+	}
+	u.lastCPU = now
+}
+
+// bigHeap is garbage worth returning: a burst of handshakes leaves some 3 KB each.
+const bigHeap = 24 << 20
+
+// burstOver is true once after the heap's idle memory was large and the burst
+// that made it has ended.
+func (u *usage) burstOver() bool {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	allocs := s[0].Value.Uint64()
+	quiet := allocs-u.heap < 256<<10 // since the last second
+	u.heap = allocs
+	if s[1].Value.Uint64()+s[2].Value.Uint64()+s[3].Value.Uint64() > bigHeap {
+		if !u.high || !quiet {
+			u.high = true
+			return false
+		}
+		u.high = false
+		return true
+	}
+	u.high = false
+	return false
+}
+
+// read fills the process's part of the stats.
+func (u *usage) read(conns int64) (p pushdapi.Process, m pushdapi.Memory) {
+	u.mu.Lock()
+	if !u.base.IsZero() {
+		p.CPUPercent = u.cpu.Read(u.nowMS())[1] / 1e4
+	}
+	if time.Since(u.pssAt) > pssEvery {
+		u.pss, u.pssAt = field("/proc/self/smaps_rollup", "Pss:")*1024, time.Now()
+	}
+	m.PSSBytes = u.pss
+	u.mu.Unlock()
+	p.CPUUserSeconds, p.CPUSystemSeconds, p.VoluntarySwitch = cpuTimes()
+	p.Goroutines = runtime.NumGoroutine()
+	p.FDMax, _ = fdLimit()
+	p.FDs = openFDs()
+	p.ListenOverflows = listenOverflows()
+	m.RSSBytes = field("/proc/self/status", "VmRSS:") * 1024
+	if conns > 0 {
+		m.PerConnBytes = m.PSSBytes / conns
+	}
+	readRuntime(&p, &m)
+	return p, m
+}
+
+func readRuntime(p *pushdapi.Process, m *pushdapi.Memory) {
+	s := []metrics.Sample{
+		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/sched/pauses/total/gc:seconds"},
+		{Name: "/sched/latencies:seconds"}, {Name: "/memory/classes/heap/objects:bytes"},
+	}
+	metrics.Read(s)
+	if busy := p.CPUUserSeconds + p.CPUSystemSeconds; busy > 0 {
+		p.GCPercent = 100 * s[0].Value.Float64() / busy
+	}
+	p.GCPauseP99 = quantile(s[1].Value.Float64Histogram(), 0.99)
+	p.SchedP99 = quantile(s[2].Value.Float64Histogram(), 0.99)
+	m.HeapBytes = int64(s[3].Value.Uint64())
+}
+
+// quantile is the upper bound of the bucket that holds it.
+func quantile(h *metrics.Float64Histogram, q float64) float64 {
+	var total, seen uint64
+	for _, c := range h.Counts {
+		total += c
+	}
+	if total == 0 {
+		return 0
+	}
+	for i, c := range h.Counts {
+		if seen += c; float64(seen) >= q*float64(total) {
+			if v := h.Buckets[i+1]; !math.IsInf(v, 0) {
+				return v
+			}
+			return h.Buckets[i]
+		}
+	}
+	return 0
+}
+
+// field reads the number behind a name in a file of /proc; 0 if it is not there.
+func field(file, name string) int64 {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(b) {
+		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
+			if f := bytes.Fields(rest); len(f) > 0 {
+				v, _ := strconv.ParseInt(string(f[0]), 10, 64)
+				return v
+			}
+		}
+	}
+	return 0
+}
+
+// openFDs is the size that Linux 6.2 and later report for the directory; older
+// kernels say 0. With unshared tables it is the main table's.
+func openFDs() int64 {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/fd", &st); err != nil {
+		return 0
+	}
+	return st.Size
+}
+
+// listenOverflows is TcpExt ListenOverflows of the network namespace.
+func listenOverflows() uint64 {
+	b, err := os.ReadFile("/proc/self/net/netstat")
+	if err != nil {
+		return 0
+	}
+	var names [][]byte
+	for line := range bytes.Lines(b) {
+		f := bytes.Fields(line)
+		if len(f) == 0 || string(f[0]) != "TcpExt:" {
+			continue
+		}
+		if names == nil {
+			names = f
+			continue
+		}
+		for i, n := range names {
+			if string(n) == "ListenOverflows" && i < len(f) {
+				v, _ := strconv.ParseUint(string(f[i]), 10, 64)
+				return v
+			}
+		}
+	}
+	return 0
+}
