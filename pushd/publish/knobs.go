@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"runtime"
 	"time"
 
 	"pushfleet/internal/knob"
@@ -34,8 +33,8 @@ func NewKnobs(r *knob.Registry) Knobs {
 		Streams: r.Int(knob.Spec{Name: "publish.streams_max", Unit: "connections", Risk: knob.Medium,
 			Help: "Most open POST /v1/publish streams; each holds about 200 KiB."}, 64, 1, 10_000),
 		Concurrency: r.Int(knob.Spec{Name: "publish.concurrency", Unit: "goroutines", Risk: knob.Medium, Acts: knob.Restart,
-			Help: "Publishers that parse and route at the same time; the rest waits, so that loops keep their processors."},
-			int64(max(1, runtime.GOMAXPROCS(0)-1)), 1, 1024),
+			Help: "Publishers that parse and route at the same time; the others wait, so that loops keep their processors. 0 is GOMAXPROCS - loops - 1, at least 1."},
+			0, 0, 1024),
 		Wait: r.Duration(knob.Spec{Name: "publish.wait", Risk: knob.Low,
 			Help: "How long an answer waits until every connection's outcome is known; ?wait= overrides it."},
 			2*time.Second, 0, waitMax),

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,8 +76,11 @@ type Publisher struct {
 
 // New makes a Publisher.
 func New(c Config) *Publisher {
-	p := &Publisher{Config: c, seed: maphash.MakeSeed(), streams: map[net.Conn]struct{}{},
-		slots: make(chan struct{}, c.Knobs.Concurrency.Get()),
+	n := int(c.Knobs.Concurrency.Get())
+	if n == 0 {
+		n = max(1, runtime.GOMAXPROCS(0)-c.Loops.Count()-1)
+	}
+	p := &Publisher{Config: c, seed: maphash.MakeSeed(), streams: map[net.Conn]struct{}{}, slots: make(chan struct{}, n),
 		dedup: newDedup(int(c.Knobs.DedupEntries.Get()))}
 	p.pool.New = func() any { return p.newBatch() }
 	return p

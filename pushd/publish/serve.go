@@ -75,12 +75,12 @@ func (p *Publisher) send(w http.ResponseWriter, r *http.Request, b *batch, wait 
 		return
 	}
 	defer rcpt.Close()
+	b.begin(rcpt)
 	select {
 	case p.slots <- struct{}{}:
 	case <-r.Context().Done():
 		return
 	}
-	b.begin(rcpt)
 	b.add(&b.send)
 	b.post(p.Knobs.InboxWait.Get())
 	p.release()

@@ -172,10 +172,10 @@ func (s *stream) take(in []byte) (err error) {
 
 // work runs f, which fills the batch, and posts it.
 func (s *stream) work(f func()) {
+	s.batch.begin(s.results.receipt) // before waiting, which is part of the latency
+	s.lines = 0
 	s.p.acquire()
 	defer s.p.release()
-	s.batch.begin(s.results.receipt)
-	s.lines = 0
 	f()
 	if !s.single {
 		s.flush()
