@@ -43,6 +43,7 @@ const (
 const (
 	mostOfTheTime = 0.5   // the sender waited for this one thing
 	lossHigh      = 0.02  // of segments sent again; TCP's rate falls visibly from about 1 %
+	lossLeast     = 10    // segments sent again since it opened; fewer make no rate
 	loopLate      = 0.050 // seconds; a healthy loop's p99 is about a millisecond
 	waitShort     = 0.1   // seconds; below it nobody is slow
 	silentLong    = 5.0   // seconds without any answer while something is on its way

@@ -65,6 +65,9 @@ func TestCause(t *testing.T) {
 	f("loss", func(in *CauseInput) {
 		in.Recent.Retransmits, in.TCP.RTTSeconds = 0.08, 0.35
 	}, "network", "8 % of the segments of the last 10s were sent again, at a round trip of 350ms")
+	f("one segment lost of a few", func(in *CauseInput) {
+		in.Recent.Retransmits, in.TCP.Retransmits = 0.25, 1
+	}, "unsure", "stands out")
 	f("path is full", func(in *CauseInput) {
 		in.Recent.Busy, in.TCP.UnsentBytes = 0.99, 131_000
 	}, "network", "131 KB waits in the kernel")

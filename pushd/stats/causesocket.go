@@ -12,7 +12,7 @@ type socket struct {
 }
 
 // spanLeast is the shortest time in seconds over which shares mean something.
-const spanLeast = 0.5
+const spanLeast = 0.3
 
 func readSocket(in *CauseInput) (s socket) {
 	if in.TCP != nil {
@@ -59,7 +59,7 @@ func (s *socket) networkSilent() bool {
 // networkSlow tells that segments are lost, or that data waits in the kernel
 // although neither window nor buffer held it up lately: the path is full.
 func (s *socket) networkSlow() bool {
-	return s.retransmit >= lossHigh ||
+	return s.retransmit >= lossHigh && s.tcp.Retransmits >= lossLeast ||
 		s.recent && s.tcp.UnsentBytes > 0 && s.busy-s.rwnd-s.sndbuf >= mostOfTheTime
 }
 

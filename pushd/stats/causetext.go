@@ -37,7 +37,7 @@ func clears(in *CauseInput, s *socket) string {
 }
 
 func networkSentence(in *CauseInput, s *socket) string {
-	if s.retransmit >= lossHigh {
+	if s.retransmit >= lossHigh && s.tcp.Retransmits >= lossLeast {
 		return fmt.Sprintf("The network loses data: %s of the segments of %s were sent again, at a round trip of %s.",
 			percent(s.retransmit), s.span, duration(s.tcp.RTTSeconds))
 	}
