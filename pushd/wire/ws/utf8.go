@@ -32,53 +32,54 @@ var utf8Follow = [...]struct {
 	utf8F4:    {0x80, 0x8F, utf8Two},
 }
 
-// step takes one byte; ok is false as soon as nothing valid can begin so.
-func (s utf8State) step(c byte) (next utf8State, ok bool) {
-	if s != utf8Start {
-		f := utf8Follow[s]
-		return f.next, f.lo <= c && c <= f.hi
-	}
-	switch {
-	case c < 0x80:
-		return utf8Start, true
-	case c == 0xE0:
-		return utf8E0, true
-	case c == 0xED:
-		return utf8ED, true
-	case c == 0xF0:
-		return utf8F0, true
-	case c == 0xF4:
-		return utf8F4, true
-	case 0xC2 <= c && c <= 0xDF:
-		return utf8One, true
-	case 0xE1 <= c && c <= 0xEF:
-		return utf8Two, true
-	case 0xF1 <= c && c <= 0xF3:
-		return utf8Three, true
-	}
-	return utf8Start, false
-}
-
 // take advances over b: byte by byte within a character that a former piece
-// began, then by the standard library's fast path over whole characters, then
-// byte by byte into one that a later piece will end.
+// began, then by the standard library's fast path over whole characters. ok is
+// false as soon as nothing valid can begin so.
 func (s utf8State) take(b []byte) (next utf8State, ok bool) {
 	for len(b) > 0 && s != utf8Start {
-		if s, ok = s.step(b[0]); !ok {
+		f := utf8Follow[s]
+		if b[0] < f.lo || b[0] > f.hi {
 			return s, false
 		}
-		b = b[1:]
+		s, b = f.next, b[1:]
 	}
 	cut := len(b) - unfinished(b)
 	if !utf8.Valid(b[:cut]) {
 		return s, false
 	}
-	for _, c := range b[cut:] {
-		if s, ok = s.step(c); !ok {
-			return s, false
+	return s.open(b[cut:]), true
+}
+
+// open enters a character that a later piece will end. utf8.FullRune has
+// already said that its bytes are good as far as they go.
+func (s utf8State) open(b []byte) utf8State {
+	for i, c := range b {
+		if i == 0 {
+			s = utf8Lead(c)
+		} else {
+			s = utf8Follow[s].next
 		}
 	}
-	return s, true
+	return s
+}
+
+// utf8Lead is the state after the good first byte of a longer character.
+func utf8Lead(c byte) utf8State {
+	switch {
+	case c == 0xE0:
+		return utf8E0
+	case c == 0xED:
+		return utf8ED
+	case c == 0xF0:
+		return utf8F0
+	case c == 0xF4:
+		return utf8F4
+	case c < 0xE0:
+		return utf8One
+	case c < 0xF0:
+		return utf8Two
+	}
+	return utf8Three
 }
 
 // unfinished is the number of bytes at the end of b that begin a character
