@@ -95,7 +95,7 @@ const Kinds = 4
 type Latency struct {
 	Kind    [Kinds]hist.Log
 	Last    [Kinds]int64 // ns, Clock: when the latest message of the kind came
-	Connect hist.Log         // dial to completed handshake
+	Connect hist.Log     // dial to completed handshake
 }
 
 // Snapshot sums the workers' counts. The sums are not from one instant.
