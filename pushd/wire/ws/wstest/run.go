@@ -70,7 +70,7 @@ func Echo(want Want, got Reply) error {
 }
 
 // deadline bounds one scenario on a connection that can have one.
-const deadline = 20 * time.Second
+const deadline = 10 * time.Second
 
 // lastPing proves at the end of a scenario that the connection is still open
 // and that nothing else was on its way.
