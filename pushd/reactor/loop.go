@@ -197,7 +197,6 @@ func (l *Loop) startTimer() error {
 	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
 		return fmt.Errorf("timerfd: %w", err)
 	}
-	// Edge-triggered: each expiry is an edge, so it need not be read.
 	return l.poller.Add(fd, unix.EPOLLIN|unix.EPOLLET, kindTimer<<kindShift)
 }
 
@@ -299,6 +298,9 @@ func (l *Loop) CloseFD(fd int) {
 }
 
 func (l *Loop) tick() {
+	// An interval timer runs on only when its expiry is read.
+	var expiries [8]byte
+	_, _ = l.Budget().Read(l.timer, expiries[:])
 	l.reopen()
 	if l.retry {
 		l.retry = false
