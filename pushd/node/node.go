@@ -51,6 +51,9 @@ type Node struct {
 	shares  shares
 	publish publishing
 
+	topMu sync.Mutex
+	top   stats.Scanner
+
 	rateMu    sync.Mutex
 	published decay.Rate
 	counted   uint64
