@@ -85,7 +85,7 @@ func (s *Set) Nodes() uint32 { return s.live }
 func (s *Set) Offer(q *Q, slot uint32, msg slab.Ref, pos, now uint32) push.DropReason {
 	m := s.msgs.Meta(msg)
 	q.Seq++
-	if m.Key != 0 && s.replace(q, slot, msg, m, pos, now) {
+	if m.Key != 0 && s.policy(m) == push.PolicyCoalesce && s.replace(q, slot, msg, m, pos, now) {
 		return push.DropNone
 	}
 	if !s.fits(q, m.Len) {
@@ -121,13 +121,25 @@ func (s *Set) fits(q *Q, n uint32) bool {
 	return int64(q.Count) < s.Knobs.MessagesMax.Get() && int64(q.Bytes)+int64(n) <= s.Knobs.BytesMax.Get()
 }
 
+func (s *Set) policy(m *slab.Meta) push.Policy {
+	return push.Policy(s.Knobs.Policy[m.Class].Get())
+}
+
 // makeRoom applies the class's policy to a full queue.
 func (s *Set) makeRoom(q *Q, slot uint32, m *slab.Meta) push.DropReason {
-	switch push.Policy(s.Knobs.Policy[m.Class].Get()) {
+	switch s.policy(m) {
 	case push.PolicyDropNewest:
 		return push.DropOverflow
 	case push.PolicyDisconnect:
 		return push.DropDisconnect
+	}
+	// One that would not fit alone must not cost the others their place.
+	alone := Q{}
+	if q.HeadOff > 0 {
+		alone.Count, alone.Bytes = 1, s.nodes[q.head].Len
+	}
+	if !s.fits(&alone, m.Len) {
+		return push.DropOverflow
 	}
 	for !s.fits(q, m.Len) {
 		if !s.dropFirst(q, slot, push.DropOverflow) {
