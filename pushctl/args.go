@@ -167,6 +167,14 @@ func (l *line) name() string {
 	return s
 }
 
+// prefix names the innermost command in front of an error.
+func (l *line) prefix() string {
+	if len(l.path) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(l.name(), "pushctl ") + ": "
+}
+
 func takesValue(f cli.Flag) bool {
 	d, ok := f.(cli.DocGenerationFlag)
 	return ok && d.TakesValue()

@@ -29,9 +29,9 @@ func kickCommand(e *env) *cli.Command {
 			id := c.Args().First()
 			switch {
 			case user == "" && id == "":
-				return usagef("pushctl kick: whom? pushctl kick ID, or pushctl kick --user USER")
+				return usagef("kick: whom? pushctl kick ID, or pushctl kick --user USER")
 			case user != "" && id != "":
-				return usagef("pushctl kick: either ID or --user, not both")
+				return usagef("kick: either ID or --user, not both")
 			case user == "":
 				if _, err := push.ParseHandle(id); err != nil {
 					return usageError{fmt.Errorf("%w; for a user: pushctl kick --user %s", err, id)}

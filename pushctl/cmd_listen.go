@@ -191,7 +191,7 @@ func (l *listener) final(e ending) error {
 		return nil
 	case e.code != 0:
 		return errors.New(e.String())
-	case !l.everBeen && next(e.err) != "":
+	case !l.everBeen && next(&silentError{asked: 1, silent: []silentNode{{l.base, e.err}}}) != "":
 		return &hinted{fmt.Errorf("%s: %s", l.base, cause(e.err)),
 			"  start one         make run   or   systemctl start pushd\n  point elsewhere   pushctl listen --addr HOST:7400 …"}
 	}

@@ -63,7 +63,7 @@ func fetchProfile(c *cli.Context, o *options, kind string) error {
 		return err
 	}
 	if len(nodes) > 1 {
-		return usagef("pushctl pprof: one node at a time: name it with --node")
+		return usagef("pprof: one node at a time: name it with --node")
 	}
 	n := c.Int("seconds")
 	if n < 0 || n > 600 {

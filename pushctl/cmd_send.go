@@ -50,7 +50,7 @@ func sendCommand(e *env) *cli.Command {
 			words := c.Args().Slice()
 			users, data := words[:len(words)-1], words[len(words)-1]
 			if c.String("group") != "" && len(users) > 0 {
-				return usagef("pushctl send: either users or --group, not both")
+				return usagef("send: either users or --group, not both")
 			}
 			s := pushdapi.Send{Group: c.String("group")}
 			if len(users) == 1 {

@@ -89,7 +89,7 @@ func statsLines(o *options, a *answers[nodeStats]) []string {
 			advice = append(advice, table.Wrap(s, "  ", table.Columns)...)
 		}
 	}
-	if a.asked > 1 {
+	if len(a.vals) > 1 {
 		lines = append(append(lines, ""), table.Fleet(all, len(a.silent), o.style)...)
 	}
 	if len(advice) > 0 {

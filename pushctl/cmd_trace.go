@@ -83,7 +83,7 @@ func (t *tracer) event(ev pushdapi.TraceEvent) error {
 		t.begun = true
 		fmt.Fprintln(t.out, table.TraceHead(t.style))
 	}
-	_, err := fmt.Fprintln(t.out, table.Trace(&ev, t.style))
+	_, err := fmt.Fprintln(t.out, table.Trace(&ev, t.wide(), t.style))
 	return err
 }
 

@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-
-	"pushfleet/internal/pushdapi"
 )
 
 // Exit codes.
@@ -31,6 +29,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 type silentError struct {
 	asked  int
 	silent []silentNode
+	here   bool // the default places were tried
 }
 
 type silentNode struct {
@@ -41,6 +40,13 @@ type silentNode struct {
 func (e *silentError) Error() string {
 	if e.asked == 1 {
 		return e.silent[0].String()
+	}
+	if e.here {
+		var places []string
+		for _, s := range e.silent {
+			places = append(places, s.addr)
+		}
+		return "no node is running here: nobody listens at " + strings.Join(places, " or ")
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d nodes answered", e.asked-len(e.silent), e.asked)
@@ -103,10 +109,12 @@ func next(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
 	}
-	if _, ok := errors.AsType[*pushdapi.Error](err); ok {
+	// Without a silent node it is not about nodes; and when the others work,
+	// the names of the silent ones say enough.
+	if s, ok := errors.AsType[*silentError](err); !ok || len(s.silent) < s.asked {
 		return ""
 	}
-	const elsewhere = "  point elsewhere   pushctl --node ADDR …   a socket path or host:port; PUSHCTL_NODE; a context"
+	const elsewhere = "  point elsewhere   pushctl --node ADDR …     a socket path or host:port"
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -236,7 +236,7 @@ func fakeKnobs() []pushdapi.Knob {
 		{Name: "queue.bytes_max", Type: "bytes", Value: "1MiB", Default: "1MiB", Min: "4KiB", Max: "64MiB", Acts: "live", Risk: "medium",
 			Help: "Bytes that one connection's queue may hold.", Source: "default"},
 		{Name: "queue.messages_max", Type: "int", Unit: "messages", Value: "1024", Default: "512", Min: "16", Max: "65536", Acts: "live", Risk: "medium",
-			Help: "Messages that one connection's queue may hold; a full queue applies the policy of the message's class.",
+			Help:   "Messages that one connection's queue may hold; a full queue applies the policy of the message's class.",
 			Source: "admin", At: fakeTime().Add(-26 * time.Hour), Why: "baseline"},
 		{Name: "queue.policy_normal", Type: "enum", Value: "drop-oldest", Default: "drop-oldest",
 			Values: []string{"drop-oldest", "drop-newest", "coalesce", "disconnect"}, Acts: "live", Risk: "medium",

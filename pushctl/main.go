@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -20,7 +21,7 @@ func commands(e *env) []*cli.Command {
 		statsCommand(e), topCommand(e), connCommand(e), closedCommand(e), traceCommand(e),
 		kickCommand(e), knobCommand(e),
 		sendCommand(e), broadcastCommand(e), listenCommand(e),
-		pprofCommand(e), versionCommand(e), completionCommand(e),
+		pprofCommand(e), benchCommand(), versionCommand(e), completionCommand(e),
 	}
 }
 
@@ -42,7 +43,7 @@ func newApp(e *env) *cli.App {
 
 // usage marks what the flag parser refuses.
 func usage(c *cli.Context, err error, _ bool) error {
-	return usagef("%s: %w", c.Command.HelpName, err)
+	return usagef("%s: %w", short(c.Command), err)
 }
 
 // each visits commands and their subcommands.
@@ -88,9 +89,14 @@ func wantArgs(c *cli.Context, least, most int) error {
 	n := c.NArg()
 	switch {
 	case n < least:
-		return usagef("%s: something is missing: %s", c.Command.HelpName, c.Command.UsageText)
+		return usagef("%s: something is missing: %s", short(c.Command), useOf(c.Command))
 	case most >= 0 && n > most:
-		return usagef("%s: %q is too much: %s", c.Command.HelpName, c.Args().Get(most), c.Command.UsageText)
+		return usagef("%s: %q is too much: %s", short(c.Command), c.Args().Get(most), useOf(c.Command))
 	}
 	return nil
 }
+
+// short is how a command is called, behind the program's own name.
+func short(c *cli.Command) string { return strings.TrimPrefix(c.HelpName, "pushctl ") }
+
+func useOf(c *cli.Command) string { return strings.ReplaceAll(c.UsageText, "\n", " or ") }

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"columns": columns,
-			"waitfor": waitFor,
+			"exits":   exits,
 		},
 	})
 }
@@ -67,12 +69,14 @@ func columns(ts *testscript.TestScript, neg bool, _ []string) {
 	}
 }
 
-// waitFor waits until a file of the script holds a text.
-func waitFor(ts *testscript.TestScript, neg bool, args []string) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(b), args[1]) {
-			return
-		}
+// exits runs a program and wants one exit status: exits 2 pushctl tpo.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = e.ExitCode()
 	}
-	ts.Fatalf("%s never said %q", args[0], args[1])
+	if got := strconv.Itoa(code); got != args[0] {
+		ts.Fatalf("exit status %s, want %s (%v)", got, args[0], err)
+	}
 }

@@ -49,7 +49,7 @@ func chooseNodes(flags []string, contextName, fromEnv string, conf func() (*conf
 // none does, the error tells of the place that comes closest: one that exists
 // and is not ours to open before one that is not there.
 func findNode(ctx context.Context, places []string) (string, error) {
-	failed := &silentError{}
+	failed := &silentError{here: true}
 	for _, p := range places {
 		network, target, _ := pushdapi.Target(p)
 		d := net.Dialer{Timeout: time.Second}

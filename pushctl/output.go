@@ -1,11 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -83,16 +84,12 @@ type csvWriter struct {
 func (c *csvWriter) write(rows []any) error {
 	flat := make([]map[string]string, len(rows))
 	var keys []string
-	seen := map[string]bool{}
 	for i, r := range rows {
-		m, order, err := flatten(r)
-		if err != nil {
-			return err
-		}
-		flat[i] = m
-		for _, k := range order {
-			if !seen[k] {
-				seen[k] = true
+		f := &flattener{out: map[string]string{}}
+		f.value("", reflect.ValueOf(r))
+		flat[i] = f.out
+		for _, k := range f.order {
+			if !slices.Contains(keys, k) {
 				keys = append(keys, k)
 			}
 		}
@@ -114,75 +111,4 @@ func (c *csvWriter) write(rows []any) error {
 	}
 	c.w.Flush()
 	return c.w.Error()
-}
-
-// flatten turns a value into columns named by the path of its JSON fields:
-// connections.by_proto.ws. Lists are one column, their items joined by spaces.
-func flatten(v any) (map[string]string, []string, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, nil, err
-	}
-	f := &flattener{out: map[string]string{}}
-	err = f.object("", b)
-	return f.out, f.order, err
-}
-
-type flattener struct {
-	out   map[string]string
-	order []string
-}
-
-// object walks the fields in their order in the text, which a map would lose.
-func (f *flattener) object(prefix string, b []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	if _, err := dec.Token(); err != nil {
-		return err
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return err
-		}
-		if err := f.field(prefix+fmt.Sprint(key), raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *flattener) field(path string, raw json.RawMessage) error {
-	if raw[0] == '{' {
-		return f.object(path+".", raw)
-	}
-	f.out[path] = scalar(raw)
-	f.order = append(f.order, path)
-	return nil
-}
-
-func scalar(raw json.RawMessage) string {
-	switch raw[0] {
-	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) == nil {
-			return s
-		}
-	case 'n':
-		return ""
-	case '[':
-		var items []json.RawMessage
-		if json.Unmarshal(raw, &items) != nil || (len(items) > 0 && items[0][0] == '{') {
-			return string(raw)
-		}
-		words := make([]string, len(items))
-		for i, it := range items {
-			words[i] = scalar(it)
-		}
-		return strings.Join(words, " ")
-	}
-	return string(raw)
 }

@@ -22,9 +22,9 @@ func unknownFlag(l *line, app *cli.App, arg string) error {
 		}
 	}
 	if best := closest(name, names); best != "" {
-		return usagef("%s has no flag %s: did you mean %s?", l.name(), arg, dashed(best))
+		return usagef("%sno flag %s: did you mean %s?", l.prefix(), arg, dashed(best))
 	}
-	return usagef("%s has no flag %s: see %s --help", l.name(), arg, l.name())
+	return usagef("%sno flag %s: see %s --help", l.prefix(), arg, l.name())
 }
 
 func unknownCommand(l *line, subs []*cli.Command, arg string) error {
@@ -35,9 +35,9 @@ func unknownCommand(l *line, subs []*cli.Command, arg string) error {
 		}
 	}
 	if best := closest(arg, names); best != "" {
-		return usagef("%s has no command %q: did you mean %s?", l.name(), arg, best)
+		return usagef("%sno command %q: did you mean %s?", l.prefix(), arg, best)
 	}
-	return usagef("%s has no command %q: see %s --help", l.name(), arg, l.name())
+	return usagef("%sno command %q: see %s --help", l.prefix(), arg, l.name())
 }
 
 func flagNames(flags []cli.Flag) []string {

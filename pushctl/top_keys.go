@@ -13,6 +13,18 @@ func (m *topModel) key(k tea.KeyMsg) tea.Cmd {
 	if k.Type == tea.KeyCtrlC {
 		return tea.Quit
 	}
+	// Keys hit in one breath arrive together.
+	if k.Type == tea.KeyRunes && len(k.Runes) > 1 && m.mode != modeFilter {
+		var cmds []tea.Cmd
+		for i, r := range k.Runes {
+			if m.mode == modeFilter {
+				cmds = append(cmds, m.filterKey(tea.KeyMsg{Type: tea.KeyRunes, Runes: k.Runes[i:]}))
+				break
+			}
+			cmds = append(cmds, m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}}))
+		}
+		return tea.Batch(cmds...)
+	}
 	switch m.mode {
 	case modeFilter:
 		return m.filterKey(k)
@@ -25,7 +37,11 @@ func (m *topModel) key(k tea.KeyMsg) tea.Cmd {
 }
 
 func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
-	m.note = ""
+	typed := m.query.Where
+	if m.refuse != "" {
+		typed = m.edit // to be mended
+	}
+	m.note, m.refuse = "", ""
 	switch k.String() {
 	case "q", "esc":
 		return tea.Quit
@@ -37,7 +53,7 @@ func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
 		m.query.Window = after([]int{1, 10, 100}, m.query.Window)
 		return m.changed()
 	case "/":
-		m.mode, m.edit = modeFilter, m.query.Where
+		m.mode, m.edit = modeFilter, typed
 	case "p", " ":
 		if m.paused = !m.paused; !m.paused {
 			return m.ask()
@@ -85,9 +101,9 @@ func (m *topModel) move(key string) {
 func (m *topModel) filterKey(k tea.KeyMsg) tea.Cmd {
 	switch k.Type {
 	case tea.KeyEsc:
-		m.mode, m.refuse = modeList, ""
+		m.mode = modeList
 	case tea.KeyEnter:
-		m.mode, m.query.Where = modeList, m.edit
+		m.mode, m.accepted, m.query.Where = modeList, m.query.Where, m.edit
 		return m.changed()
 	case tea.KeyBackspace:
 		_, n := utf8.DecodeLastRuneInString(m.edit)

@@ -49,6 +49,7 @@ func topLive(ctx context.Context, o *options, nodes []*pushdapi.Client, q pushda
 		return err
 	}
 	m := newTopModel(src, q, every, o.style)
+	m.wide = o.wide()
 	m.take(topMsg{view: first, err: err, at: o.now()})
 	_, err = tea.NewProgram(m, tea.WithAltScreen(), tea.WithContext(ctx), tea.WithOutput(o.out), tea.WithFPS(30)).Run()
 	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) {
@@ -99,19 +100,21 @@ type topModel struct {
 	since  time.Time
 	now    time.Time
 
-	mode   topMode
-	paused bool
-	gen    int    // grows with each change of the query: older answers are not shown
-	chosen string // connection under the cursor, "" is the first row
-	target string // connection to kick or explain
-	edit   string // filter being typed
-	refuse string // why the node did not take the filter
-	note   string // result of the last action
-	conn   *pushdapi.Conn
-	mins   []int // widths that columns have reached: they do not jump back
-	width  int
-	height int
-	asking bool
+	mode     topMode
+	paused   bool
+	gen      int    // grows with each change of the query: older answers are not shown
+	chosen   string // connection under the cursor, "" is the first row
+	target   string // connection to kick or explain
+	edit     string // filter being typed
+	refuse   string // why the node did not take the filter
+	accepted string // the last filter that was taken
+	note     string // result of the last action
+	conn     *pushdapi.Conn
+	mins     []int // widths that columns have reached: they do not jump back
+	wide     bool
+	width    int
+	height   int
+	asking   bool
 }
 
 func newTopModel(src topSource, q pushdapi.TopQuery, every time.Duration, st table.Style) *topModel {
@@ -194,10 +197,11 @@ func (m *topModel) take(msg topMsg) {
 	m.asking = false
 	m.now = msg.at
 	if e, ok := errors.AsType[*pushdapi.Error](msg.err); ok && msg.view == nil && e.Status >= 400 && e.Status < 500 {
-		m.refuse = e.Message
+		// The filter is not taken: on with the one before.
+		m.refuse, m.query.Where = e.Message, m.accepted
 		return
 	}
-	m.refuse = ""
+	m.accepted = m.query.Where
 	if msg.err != nil && m.silent == nil {
 		m.since = msg.at
 	}

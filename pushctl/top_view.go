@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 )
@@ -25,6 +26,9 @@ func (m *topModel) View() string {
 	if len(lines) > body {
 		lines = lines[:body]
 	}
+	for i, l := range lines {
+		lines[i] = ansi.Truncate(l, m.width, "…")
+	}
 	for len(lines) < body {
 		lines = append(lines, "")
 	}
@@ -35,20 +39,20 @@ func (m *topModel) listLines() []string {
 	if m.view == nil {
 		return []string{"asking …"}
 	}
-	title := table.TopTitle(m.view)
-	if m.width < table.Columns {
-		title = table.Cut(title, m.width)
-	}
-	lines := []string{m.style.Apply(table.Strong, title)}
+	lines := []string{m.style.Apply(table.Strong, table.TopTitle(m.view))}
 	g := table.TopGrid(m.view, m.mins)
-	rows := g.Lines(max(40, min(m.width, table.Columns)), m.style)
+	width := max(40, m.width)
+	if m.wide {
+		width = 0
+	}
+	rows := g.Lines(width, m.style)
 	cur := m.cursor()
 	if cur < 0 {
 		return append(lines, rows[0], "no connection matches")
 	}
 	// The row under the cursor loses its own colours: one code around it all.
-	plain := g.Lines(max(40, min(m.width, table.Columns)), table.Style{})
-	chosen := table.Pad(plain[cur+1], min(m.width, table.Columns), false)
+	plain := g.Lines(width, table.Style{})
+	chosen := table.Pad(plain[cur+1], table.Width(plain[0]), false)
 	// Reverse video is no colour: the cursor must be seen in any case.
 	rows[cur+1] = table.Style{Color: true}.Apply(table.Chosen, chosen)
 	// Scroll so that the cursor is in sight.
@@ -108,7 +112,7 @@ func (m *topModel) silence() string {
 	} else if e, ok := errors.AsType[*pushdapi.Error](m.silent); ok {
 		who = e.Message
 	}
-	return fmt.Sprintf("%s (%s); asking again", who, table.Seconds(max(0, m.now.Sub(m.since).Round(1e9).Seconds())))
+	return fmt.Sprintf("%s, for %s; asking again", who, table.Seconds(max(0, m.now.Sub(m.since).Round(1e9).Seconds())))
 }
 
 // keys is the last line.
@@ -122,7 +126,7 @@ func (m *topModel) keys() string {
 	case modeConn:
 		text = "esc back · k kick · p pause"
 	default:
-		text = "t window · s sort · / filter · ↑↓ choose · enter explain · k kick · p pause · q quit"
+		text = "t window · s sort · / filter · ↑↓ enter explain · k kick · p pause · q quit"
 	}
 	return m.style.Apply(table.Faint, table.Cut(text, m.width))
 }

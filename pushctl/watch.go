@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/urfave/cli/v2"
 	"pushfleet/pushctl/table"
 )
@@ -44,7 +45,13 @@ func (o *options) watch(ctx context.Context, every time.Duration, f look) error 
 	if o.terminal && o.forPeople() {
 		sc := &screen{w: o.out, size: o.size}
 		defer sc.close()
-		show = func(v *view, err error) error { return sc.draw(o.screenLines(v, err)) }
+		last := v // stays in sight while nobody answers
+		show = func(v *view, err error) error {
+			if v != nil {
+				last = v
+			}
+			return sc.draw(o.screenLines(last, v == nil, err))
+		}
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -81,10 +88,14 @@ func (o *options) append() func(*view, error) error {
 	}
 }
 
-func (o *options) screenLines(v *view, err error) []string {
-	var lines []string
-	if v != nil {
-		lines = v.lines()
+// screenLines are those of a view, faint when it is an old one, and what is
+// wrong.
+func (o *options) screenLines(v *view, old bool, err error) []string {
+	lines := v.lines()
+	if old {
+		for i, l := range lines {
+			lines[i] = o.style.Apply(table.Faint, ansi.Strip(l))
+		}
 	}
 	if err != nil {
 		lines = append(lines, "")

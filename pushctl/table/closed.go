@@ -41,7 +41,7 @@ func Closed(rows []ClosedRow, reason string, now time.Time, wide bool, st Style)
 func closedGrid() *Grid {
 	return &Grid{Columns: []Column{
 		{Head: "NODE", Wide: true}, {Head: "CLOSED", Right: true}, {Head: "CONN"}, {Head: "USER", Flex: true}, {Head: "PROTO"},
-		{Head: "REASON"}, {Head: "OPEN", Right: true}, {Head: "OUT", Right: true}, {Head: "LEFT", Right: true},
+		{Head: "REASON", Flex: true}, {Head: "OPEN", Right: true}, {Head: "OUT", Right: true, Wide: true}, {Head: "LEFT", Right: true},
 		{Head: "DROPS", Right: true}, {Head: "BYTES LEFT", Right: true, Wide: true}, {Head: "IN/s", Right: true, Wide: true},
 		{Head: "OUT/s", Right: true, Wide: true}, {Head: "PEAK", Right: true, Wide: true}, {Head: "RTT", Right: true, Wide: true},
 		{Head: "UP", Right: true, Wide: true}, {Head: "PEER", Wide: true}, {Head: "DETAIL", Flex: true}}}

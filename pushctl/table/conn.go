@@ -28,6 +28,9 @@ func Conn(c *pushdapi.Conn, wide bool, st Style) []string {
 
 func connTitle(c *pushdapi.Conn, wide bool) string {
 	who := Safe(or(c.User))
+	if !wide {
+		who = Cut(who, 40)
+	}
 	if len(c.Users) > 1 && !wide {
 		who += fmt.Sprintf(" and %s", Plural(int64(len(c.Users)-1), "user"))
 	} else if len(c.Users) > 1 {
@@ -50,6 +53,9 @@ func connTitle(c *pushdapi.Conn, wide bool) string {
 	return strings.Join(parts, ", ")
 }
 
+// connText is the room right of the figures.
+const connText = Columns - 8 - 5*10 - 3
+
 func connLine(label, now, s1, s10, s100, peak, text string) string {
 	line := Pad(label, 8, false) + Pad(now, 10, true) + Pad(s1, 10, true) + Pad(s10, 10, true) +
 		Pad(s100, 10, true) + Pad(peak, 10, true)
@@ -60,7 +66,11 @@ func connLine(label, now, s1, s10, s100, peak, text string) string {
 }
 
 func connHead(c *pushdapi.Conn, st Style) string {
-	return st.Apply(Faint, connLine("", "now", "1 s", "10 s", "100 s", "peak", "conn "+c.Conn))
+	id := "conn " + c.Conn
+	if Width(id) > connText {
+		id = c.Conn
+	}
+	return st.Apply(Faint, connLine("", "now", "1 s", "10 s", "100 s", "peak", Cut(id, connText)))
 }
 
 func connRates(c *pushdapi.Conn) []string {
@@ -77,10 +87,7 @@ func connRates(c *pushdapi.Conn) []string {
 	if c.Queued == 0 && c.Wait.State != "known" {
 		return lines
 	}
-	size := Bytes(c.Bytes)
-	if c.QueueBytesMax > 0 {
-		size += " of " + Bytes(c.QueueBytesMax)
-	}
+	size := part(c.Bytes, c.QueueBytesMax)
 	return append(lines,
 		connEstimate("wait", c.Wait, c.WaitBy, orNone(c.OldestSeconds > 0, "oldest "+Seconds(c.OldestSeconds))),
 		connEstimate("drain", c.Drain, c.DrainBy, size))

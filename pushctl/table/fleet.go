@@ -22,7 +22,7 @@ func Fleet(nodes []*pushdapi.Stats, silent int, st Style) []string {
 	}
 	head := Sides(left, word)
 	head = st.Apply(Strong, left) + head[len(left):len(head)-len(word)] + st.Apply(mark, word)
-	return append([]string{head, statsHead(st)}, statsRates(sum)...)
+	return append([]string{head, statsHead(st)}, statsRates(sum, false)...)
 }
 
 // Sum adds what can be added of several nodes, and takes the worst of the

@@ -1,6 +1,9 @@
 package table
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Column is one column of a Grid.
 type Column struct {
@@ -9,6 +12,7 @@ type Column struct {
 	Min   int  // columns kept even when all is shorter, so that a live view is stable
 	Flex  bool // may be cut when the line is too long
 	Wide  bool // only in the wide form
+	Spare bool // left out when nothing else makes the line fit
 	Mark  Mark // of the heading
 }
 
@@ -32,7 +36,12 @@ const flexMin = 6
 func (g *Grid) Lines(width int, st Style) []string {
 	show := g.shown(width)
 	widths := g.widths(show)
-	gap := shrink(g.Columns, show, widths, width)
+	gap, fits := shrink(g.Columns, show, widths, width)
+	if !fits {
+		show = slices.DeleteFunc(show, func(i int) bool { return g.Columns[i].Spare })
+		widths = g.widths(show)
+		gap, _ = shrink(g.Columns, show, widths, width)
+	}
 	lines := make([]string, 0, len(g.Rows)+1)
 	head := make([]Text, len(g.Columns))
 	for i, c := range g.Columns {
@@ -70,9 +79,9 @@ func (g *Grid) widths(show []int) []int {
 }
 
 // shrink makes the line fit: it halves the gap, then cuts flexible columns,
-// the widest first. It returns the gap.
-func shrink(cols []Column, show, w []int, width int) int {
-	gap := 2
+// the widest first. It returns the gap, and whether that was enough.
+func shrink(cols []Column, show, w []int, width int) (gap int, fits bool) {
+	gap = 2
 	total := func() int {
 		n := gap * (len(show) - 1)
 		for _, i := range show {
@@ -93,13 +102,13 @@ func shrink(cols []Column, show, w []int, width int) int {
 		return best >= 0
 	}
 	if width == 0 || total() <= width {
-		return gap
+		return gap, true
 	}
 	// Closer together before any name is cut.
 	gap = 1
 	for total() > width && cut() {
 	}
-	return gap
+	return gap, total() <= width
 }
 
 func (g *Grid) line(row []Text, show, widths []int, gap int, st Style) string {

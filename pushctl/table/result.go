@@ -48,7 +48,7 @@ func TraceHead(st Style) string {
 }
 
 // Trace is one event as a line.
-func Trace(e *pushdapi.TraceEvent, st Style) string {
+func Trace(e *pushdapi.TraceEvent, wide bool, st Style) string {
 	mark := Plain
 	switch e.Event {
 	case "drop", "lost", "stall":
@@ -59,10 +59,13 @@ func Trace(e *pushdapi.TraceEvent, st Style) string {
 	tail := strings.TrimSpace(Safe(e.ID) + "  " + Safe(e.Note))
 	line := traceLine(e.At.Local().Format("15:04:05.000"), or(e.Conn), Safe(e.Event), orNone(e.Seq > 0, Count(e.Seq)),
 		orNone(e.Bytes > 0, Count(e.Bytes)), orNone(e.Queue > 0, Count(e.Queue)), tail)
+	if !wide {
+		line = Cut(line, Columns)
+	}
 	return st.Apply(mark, line)
 }
 
 func traceLine(at, conn, event, seq, bytes, queue, tail string) string {
-	return strings.TrimRight(Cut(Pad(at, 12, false)+"  "+Pad(conn, 9, false)+"  "+Pad(event, 7, false)+
-		Pad(seq, 7, true)+Pad(bytes, 9, true)+Pad(queue, 8, true)+"   "+tail, Columns), " ")
+	return strings.TrimRight(Pad(at, 12, false)+"  "+Pad(conn, 9, false)+"  "+Pad(event, 7, false)+
+		Pad(seq, 6, true)+Pad(bytes, 7, true)+Pad(queue, 7, true)+"   "+tail, " ")
 }

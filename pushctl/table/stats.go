@@ -21,7 +21,7 @@ const (
 // Stats renders one node at a glance. wide adds totals and the loops.
 func Stats(s *pushdapi.Stats, wide bool, st Style) []string {
 	lines := []string{statsTitle(s, st), statsHead(st)}
-	lines = append(lines, statsRates(s)...)
+	lines = append(lines, statsRates(s, wide)...)
 	lines = append(lines, statsProcess(s)...)
 	if wide {
 		lines = append(lines, statsTotals(s)...)
@@ -82,10 +82,14 @@ func plus(v float64) string {
 }
 
 // statsRates are the rows that a fleet's sum has too.
-func statsRates(s *pushdapi.Stats) []string {
+func statsRates(s *pushdapi.Stats, wide bool) []string {
 	c, q := &s.Connections, &s.Queued
+	protos := statsText
+	if wide {
+		protos = Columns
+	}
 	lines := []string{
-		windows("connections", Count(c.Total), c.Accepted, plus, Fit(counts(c.ByProto, " "), "  ", statsText)),
+		windows("connections", Count(c.Total), c.Accepted, plus, Fit(counts(c.ByProto, " "), "  ", protos)),
 	}
 	lines = append(lines, join("  users", []string{
 		Count(s.Users), orNone(s.Groups > 0, Plural(s.Groups, "group")),
@@ -112,7 +116,7 @@ func level(v float64) string {
 		return Dash
 	}
 	if v >= 10 {
-		return Count(int64(v + 0.5))
+		return large(v)
 	}
 	return Figure(v)
 }
@@ -160,8 +164,7 @@ func statsProcess(s *pushdapi.Stats) []string {
 			"gc " + Percent(p.GCPercent) + " pause p99 " + Seconds(p.GCPauseP99), "sched p99 " + Seconds(p.SchedP99)}),
 		flow("memory "+Bytes(first(m.PSSBytes, m.RSSBytes)), []string{
 			orNone(m.PerConnBytes > 0, Bytes(m.PerConnBytes)+"/connection"), "heap " + Bytes(m.HeapBytes),
-			"slab " + Bytes(m.SlabBytes), "messages " + Bytes(m.MessageBytes) +
-				orNone(m.MessageBytesMax > 0, " of "+Bytes(m.MessageBytesMax))}),
+			"slab " + Bytes(m.SlabBytes), "messages " + part(m.MessageBytes, m.MessageBytesMax)}),
 		flow(fds, []string{"listen drops " + Count(p.ListenOverflows), "goroutines " + Count(p.Goroutines)}),
 	)
 }
@@ -205,6 +208,19 @@ func statsLoops(s *pushdapi.Stats, wide bool, st Style) []string {
 func join(label string, items []string) string {
 	items = slices.DeleteFunc(items, func(s string) bool { return s == "" })
 	return Pad(label, statsLabel+2, false) + Fit(items, ", ", Columns-statsLabel-2)
+}
+
+// part writes a share of a whole: 2.1 of 268 MB, 12 KB of 268 MB.
+func part(n, of int64) string {
+	a, b := Bytes(n), Bytes(of)
+	if of == 0 {
+		return a
+	}
+	num, unit, _ := strings.Cut(a, " ")
+	if strings.HasSuffix(b, " "+unit) {
+		a = num
+	}
+	return a + " of " + b
 }
 
 func orNone(show bool, s string) string {

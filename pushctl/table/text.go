@@ -49,11 +49,20 @@ func Pad(s string, width int, right bool) string {
 }
 
 // Wrap breaks text between words into lines of at most width columns; later
-// lines start with indent. A word that is wider stands alone.
+// lines start with indent. A word that is wider than a line is broken.
 func Wrap(text, indent string, width int) []string {
 	var lines []string
 	line, empty := "", true
 	for word := range strings.FieldsSeq(text) {
+		for room := width - Width(indent); Width(word) > room; {
+			if !empty {
+				lines = append(lines, line)
+				line, empty = indent, true
+			}
+			head := runewidth.Truncate(word, max(2, room), "")
+			lines = append(lines, line+head)
+			line, word = indent, word[len(head):]
+		}
 		switch {
 		case empty:
 			line += word

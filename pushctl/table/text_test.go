@@ -29,7 +29,8 @@ func TestWrap(t *testing.T) {
 	f("", "", 10, "")
 	f("one two three", "", 7, "one two|three")
 	f("one two three", "  ", 7, "one two|  three")
-	f("verylongword a", "", 4, "verylongword|a")
+	f("verylongword a", "", 4, "very|long|word|a")
+	f("a verylongword", " ", 5, "a| very| long| word")
 }
 
 func TestFit(t *testing.T) {
@@ -70,7 +71,7 @@ func TestGridFitsAndCutsTheFlexible(t *testing.T) {
 			t.Errorf("line of %d columns: %q", Width(l), l)
 		}
 	}
-	if want := "2.2.2 v" + strings.Repeat(" ", 28) + "     7"; lines[2] != want {
+	if want := "2.2.2 v" + strings.Repeat(" ", 28) + "    7"; lines[2] != want {
 		t.Errorf("row %q, want %q", lines[2], want)
 	}
 	if strings.Contains(lines[0], "MORE") || !strings.HasPrefix(lines[1], "1.1.1") {

@@ -130,12 +130,16 @@ func TopTitle(v *TopView) string {
 	default:
 		who = Plural(int64(len(v.Nodes)), "node")
 	}
-	left := fmt.Sprintf("%s  %s, %s queued, by %s, window %d s", who, Plural(v.Connections, "connection"),
-		Count(v.WithQueue), v.By, v.Window)
-	if v.At.IsZero() {
-		return left
+	left := fmt.Sprintf("%s  %s, %s queued, by %s", who, Plural(v.Connections, "connection"), Count(v.WithQueue), v.By)
+	clock := ""
+	if !v.At.IsZero() {
+		clock = Clock(v.At)
 	}
-	return Sides(left, Clock(v.At))
+	window := fmt.Sprintf(", window %d s", v.Window)
+	if Width(left)+Width(window)+2+Width(clock) <= Columns {
+		left += window
+	}
+	return strings.TrimRight(Sides(left, clock), " ")
 }
 
 // Clock is a time of day in the local zone, to a tenth of a second.
@@ -145,8 +149,8 @@ func Clock(t time.Time) string { return t.Local().Format("15:04:05.0") }
 // minimum widths to keep columns where they are.
 func TopGrid(v *TopView, mins []int) *Grid {
 	g := &Grid{Columns: []Column{
-		{Head: "NODE", Wide: true}, {Head: "CONN", Min: 9}, {Head: "USER", Min: 9, Flex: true}, {Head: "PROTO"},
-		{Head: "AGE", Right: true, Wide: true}, {Head: "QUEUED", Right: true}, {Head: "BYTES", Right: true, Min: 6},
+		{Head: "NODE", Wide: true}, {Head: "CONN", Min: 9}, {Head: "USER", Min: 9, Flex: true}, {Head: "PROTO", Spare: v.By == "bytes"},
+		{Head: "AGE", Right: true, Wide: true}, {Head: "QUEUED", Right: true}, {Head: "BYTES", Right: true, Min: 6, Spare: v.By != "bytes"},
 		{Head: "PEAK", Right: true, Wide: true}, {Head: "IN/s", Right: true, Min: 5}, {Head: "OUT/s", Right: true, Min: 5},
 		{Head: "OUT B/s", Right: true, Wide: true}, {Head: "WAIT", Right: true, Min: 6}, {Head: "DRAIN", Right: true, Min: 6},
 		{Head: "LIMIT IN", Right: true, Wide: true}, {Head: "DROPS", Right: true}, {Head: "RTT", Right: true, Wide: true}}}
@@ -188,7 +192,7 @@ func dropCell(n uint64) Text {
 	if n == 0 {
 		return Text{S: Dash, Mark: Faint}
 	}
-	return Text{S: Count(n), Mark: Warn}
+	return Text{S: large(float64(n)), Mark: Warn}
 }
 
 func rttCell(s float64) string {
@@ -202,7 +206,7 @@ func countCell(n int64) string {
 	if n == 0 {
 		return Dash
 	}
-	return Count(n)
+	return large(float64(n))
 }
 
 func bytesCell(n int64) string {

@@ -27,7 +27,7 @@ func Count[T ~int | ~int64 | ~uint64 | ~uint32 | ~uint8](n T) string {
 }
 
 // Figure writes a quantity per second or a mean without its unit: 25.1, 9.8,
-// 12,410; one decimal below 1,000, a dash for zero.
+// 12,410, 3.0M; one decimal below 1,000, a dash for zero.
 func Figure(v float64) string {
 	switch {
 	case bad(v) || v == 0:
@@ -37,7 +37,18 @@ func Figure(v float64) string {
 	case math.Abs(v) < 999.95:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
-	return Count(int64(math.Round(v)))
+	return large(v)
+}
+
+// large is a count, in millions where one by one says nothing more.
+func large(v float64) string {
+	switch {
+	case math.Abs(v) < 999_999.5:
+		return Count(int64(math.Round(v)))
+	case math.Abs(v) < 9.95e6:
+		return strconv.FormatFloat(v/1e6, 'f', 1, 64) + "M"
+	}
+	return Count(int64(math.Round(v/1e6))) + "M"
 }
 
 // Rate writes a quantity per second: 12,410/s, 12/s, 0.4/s, a dash for zero.
@@ -50,7 +61,7 @@ func Rate(v float64) string {
 	case math.Abs(v) < 9.95:
 		return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + "/s"
 	}
-	return Count(int64(math.Round(v))) + "/s"
+	return large(v) + "/s"
 }
 
 // Bytes writes a size in powers of 1,000: 214 B, 8.1 KB, 61 MB.

@@ -34,6 +34,7 @@ func TestFigure(t *testing.T) {
 	f(999.94, "999.9")
 	f(999.96, "1,000")
 	f(12410.4, "12,410")
+	f(3.04e6, "3.0M")
 	f(math.NaN(), "–")
 	f(math.Inf(1), "–")
 }
@@ -52,6 +53,8 @@ func TestRate(t *testing.T) {
 	f(9.94, "9.9/s")
 	f(9.96, "10/s")
 	f(12409.6, "12,410/s")
+	f(999_999.6, "1.0M/s")
+	f(12.4e6, "12M/s")
 }
 
 func TestBytes(t *testing.T) {
