@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 	"pushfleet/internal/push"
@@ -76,7 +77,7 @@ func connLook(ctx context.Context, o *options, nodes []*pushdapi.Client, id stri
 
 // goneHint points at the ring of closed connections when one is not found.
 func goneHint(err error) error {
-	if isNotFound(err) {
+	if isNotFound(err) && !strings.Contains(err.Error(), "pushctl closed") {
 		return &hinted{err, "  it may be gone    pushctl closed"}
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ func pprofCommand(e *env) *cli.Command {
   pushctl pprof heap -f heap.pb.gz
   pushctl pprof allocs --seconds 30      only what is allocated meanwhile`,
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "seconds", Usage: "watch for `N` seconds (10 for profile and trace; the others show the state)"},
+			&cli.IntFlag{Name: "seconds", Usage: "watch for `N` seconds (profile, mutex, block: 10; trace: 1; the others show the state)"},
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE` instead of NODE-KIND-TIME.pb.gz"},
 		},
 		Action: func(c *cli.Context) error {
@@ -66,11 +65,11 @@ func fetchProfile(c *cli.Context, o *options, kind string) error {
 		return usagef("pprof: one node at a time: name it with --node")
 	}
 	n := c.Int("seconds")
-	if n < 0 || n > 600 {
-		return usagef("--seconds %d: want 1 to 600", n)
+	if n < 0 || n > profileMax || (n == 0 && c.IsSet("seconds")) {
+		return usagef("--seconds %d: want 1 to %d", n, profileMax)
 	}
-	if n == 0 && slices.Contains([]string{"profile", "trace"}, kind) {
-		n = 10
+	if n == 0 {
+		n = defaultSeconds(kind)
 	}
 	node := nodes[0]
 	file := c.String("file")
@@ -100,6 +99,21 @@ func fetchProfile(c *cli.Context, o *options, kind string) error {
 	return o.print(&view{lines: func() []string {
 		return []string{fmt.Sprintf("%s  %s", d.File, table.Bytes(d.Bytes)), d.Open}
 	}, docs: []any{d}, rows: []any{d}})
+}
+
+// profileMax is the longest that a node watches, in seconds.
+const profileMax = 60
+
+// defaultSeconds is how long a profile watches if nothing is said; 0 is a look
+// at the state. Waits for locks are only sampled while somebody watches.
+func defaultSeconds(kind string) int {
+	switch kind {
+	case "profile", "mutex", "block":
+		return 10
+	case "trace":
+		return 1 // one second of events is megabytes
+	}
+	return 0
 }
 
 func dirOf(file string) string {

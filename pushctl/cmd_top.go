@@ -14,10 +14,10 @@ func topCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "top", Category: "look", Usage: "the worst connections, found on the node",
 		UsageText: "pushctl top [--by COLUMN] [--window S] [--where EXPR] [-n N] [-w [SECONDS]]",
-		Description: `WAIT is how long a message sent now will wait, DRAIN how long until the queue is empty: "never" when more comes in than goes out, "unsure" when the evidence does not decide. EXPR is evaluated on the node, over the fields that -o json shows.
+		Description: `WAIT is how long a message sent now will wait, DRAIN how long until the queue is empty: "never" when more comes in than goes out, "unsure" when the evidence does not decide. EXPR is evaluated on the node over conn, user, proto, age, queued, bytes, in, out, wait, drain, drops, rtt and peak; numbers may have a unit.
 
   pushctl top --by wait -n 4
-  pushctl top --where 'proto == "sse" && queued > 100'
+  pushctl top --where 'proto == "sse" and wait > 5s'
   pushctl top -w                live; s sorts, / filters, enter explains`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "by", Usage: "worst by `COLUMN`: " + strings.Join(table.TopKeys(), ", "), Value: "wait"},

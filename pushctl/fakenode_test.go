@@ -175,7 +175,7 @@ func fakeConn(node string, row pushdapi.ConnRow) *pushdapi.Conn {
 		Sentence: "The client does not read fast enough: its receive window was closed for 94 % of the last 10 s, the network lost almost nothing, and this node was never late.",
 		Evidence: []string{"receive window closed 9.4 s of the last 10 s", "0.1 % of segments were sent again",
 			"publishing to it doubled 40 s ago, from 11/s to 25/s"},
-		Try: []pushdapi.Hint{{What: "keep only the newest", Command: "pushctl knob set queue.policy_normal coalesce"},
+		Try: []pushdapi.Hint{{What: "keep only the newest", Command: "pushctl knob set queue.normal.policy coalesce"},
 			{What: "let it go", Command: "pushctl kick " + row.Conn}}}
 	return c
 }
@@ -238,7 +238,7 @@ func fakeKnobs() []pushdapi.Knob {
 		{Name: "queue.messages_max", Type: "int", Unit: "messages", Value: "1024", Default: "512", Min: "16", Max: "65536", Acts: "live", Risk: "medium",
 			Help:   "Messages that one connection's queue may hold; a full queue applies the policy of the message's class.",
 			Source: "admin", At: fakeTime().Add(-26 * time.Hour), Why: "baseline"},
-		{Name: "queue.policy_normal", Type: "enum", Value: "drop-oldest", Default: "drop-oldest",
+		{Name: "queue.normal.policy", Type: "enum", Value: "drop-oldest", Default: "drop-oldest",
 			Values: []string{"drop-oldest", "drop-newest", "coalesce", "disconnect"}, Acts: "live", Risk: "medium",
 			Help: "What a full queue does with one more message of class normal.", Source: "default"},
 	}

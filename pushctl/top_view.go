@@ -120,7 +120,7 @@ func (m *topModel) keys() string {
 	var text string
 	switch m.mode {
 	case modeFilter:
-		text = "enter apply · esc leave · ctrl-u clear     for example queued > 100 && proto == \"ws\""
+		text = "enter apply · esc leave · ctrl-u clear     for example queued > 100 and wait > 5s"
 	case modeKick:
 		text = "y close it with code 4001 · any other key keeps it"
 	case modeConn:

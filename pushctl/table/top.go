@@ -66,9 +66,9 @@ func worth(r *pushdapi.ConnRow, by string) float64 {
 	case "bytes":
 		return float64(r.Bytes)
 	case "wait":
-		return timeWorth(r.Wait)
+		return timeWorth(r.Wait, r.Queued)
 	case "drain":
-		return timeWorth(r.Drain)
+		return timeWorth(r.Drain, r.Queued)
 	case "in":
 		return r.In
 	case "out":
@@ -82,15 +82,15 @@ func worth(r *pushdapi.ConnRow, by string) float64 {
 }
 
 // timeWorth puts what grows first, the nearest to its limit at the top, then
-// known times, then what is unsure, then nothing.
-func timeWorth(e pushdapi.Estimate) float64 {
+// known times, then what is unsure by its queue, then nothing. Nodes rank alike.
+func timeWorth(e pushdapi.Estimate, queued int64) float64 {
 	switch e.State {
 	case "growing":
 		return math.MaxFloat64 / (1 + e.CapSeconds)
 	case "known":
 		return 1 + e.Seconds
 	case "unsure":
-		return 0.5
+		return 1 - 1/(2+float64(queued))
 	}
 	return 0
 }
