@@ -2,9 +2,10 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"time"
 
-	"pushfleet/internal/pushdapi"
+	"pushfleet/internal/swarm"
 )
 
 // Flood holds connections.
@@ -20,7 +21,7 @@ func RunFlood(ctx context.Context, out *Out, t *Target, f Flood) (*Report, error
 	if err := r.identify(ctx); err != nil {
 		return nil, err
 	}
-	before := r.stats(ctx)
+	before := r.pss(ctx)
 	if err := r.plan(f.Clients); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,9 @@ func RunFlood(ctx context.Context, out *Out, t *Target, f Flood) (*Report, error
 		r.report.Ended = "interrupted"
 	}
 	r.report.Seconds = r.out.Now().Sub(r.begin).Seconds()
-	r.memory(context.WithoutCancel(ctx), before)
+	if text := r.memory(context.WithoutCancel(ctx), before); text != "" {
+		out.linef("node  %s", text)
+	}
 	r.finish()
 	r.report.Title = "flood of " + plural(int64(f.Conns), "connection")
 	c := r.report.Clients
@@ -55,24 +58,22 @@ func RunFlood(ctx context.Context, out *Out, t *Target, f Flood) (*Report, error
 	return r.report, r.write(f.Report)
 }
 
-// memory notes the node's memory per connection; before is from before the
-// ramp and may be nil.
-func (r *run) memory(ctx context.Context, before *pushdapi.Stats) {
-	after := r.stats(ctx)
-	if after == nil || after.Connections.Total == 0 || after.Memory.PSSBytes == 0 {
-		return
+// memory notes the node's memory per connection and returns it in words;
+// before is the node's memory before the ramp, 0 if not known.
+func (r *run) memory(ctx context.Context, before int64) string {
+	pss, n := r.pss(ctx), r.swarm.Snapshot().Open
+	if pss == 0 || n == 0 {
+		return ""
 	}
-	n := after.Connections.Total
-	pss := after.Memory.PSSBytes
 	r.report.figure("memory_pss", float64(pss), "B", Lower)
 	r.report.figure("memory_per_connection", float64(pss)/float64(n), "B", Lower)
-	text := commas(float64(pss)/float64(n)) + " B/connection of " + commas(float64(pss)/1e6) + " MB in all"
-	if before != nil && n > before.Connections.Total {
-		grown := float64(pss-before.Memory.PSSBytes) / float64(n-before.Connections.Total)
+	text := fmt.Sprintf("memory %s B/connection", commas(float64(pss)/float64(n)))
+	if before > 0 {
+		grown := float64(pss-before) / float64(n)
 		r.report.figure("memory_growth_per_connection", grown, "B", Lower)
-		text += ", " + commas(grown) + " B for each one more"
+		text += fmt.Sprintf(", %s B without the %s of the empty node", commas(grown), swarm.Bytes(before))
 	}
-	r.out.linef("node  memory %s", text)
+	return text
 }
 
 // write writes the report's files.

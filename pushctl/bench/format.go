@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"pushfleet/internal/swarm"
 )
 
 // commas prints a whole number with thousands apart.
@@ -25,7 +27,7 @@ func span(s float64) string {
 		return "0"
 	case a < 0.9995e-6:
 		return fmt.Sprintf("%.0f ns", s*1e9)
-	case a < 0.1e-3:
+	case a < 0.4995e-3:
 		return fmt.Sprintf("%s µs", digits(s*1e6))
 	case a < 0.9995:
 		return fmt.Sprintf("%s ms", digits(s*1e3))
@@ -52,14 +54,19 @@ func value(v float64, unit string) string {
 	case "s":
 		return span(v)
 	case "B":
+		if math.Abs(v) >= 1e6 {
+			return swarm.Bytes(int64(v))
+		}
 		return commas(v) + " B"
+	case "share":
+		return fmt.Sprintf("%+.1f %%", v*100)
 	case "1/s":
 		return digits(v) + "/s"
 	}
 	return digits(v)
 }
 
-// clock prints the time of a run as the left column of its lines.
+// runSeconds prints the time of a run as the left column of its lines.
 func runSeconds(d time.Duration) string { return fmt.Sprintf("%4.0f s", d.Seconds()) }
 
 func plural(n int64, one string) string {

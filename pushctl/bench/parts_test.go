@@ -247,7 +247,9 @@ func TestTexts(t *testing.T) {
 		}
 	}
 	f(span(34e-6), "34 µs")
-	f(span(101e-6), "0.1 ms")
+	f(span(101e-6), "101 µs")
+	f(value(24.6e6, "B"), "25 MB")
+	f(value(0.012, "share"), "+1.2 %")
 	f(span(0.9e-3), "0.9 ms")
 	f(span(2.2e-3), "2.2 ms")
 	f(span(0.19), "190 ms")

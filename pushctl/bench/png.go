@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -38,12 +39,13 @@ func (r *Report) WritePNG(w io.Writer) error {
 		}
 		plots[i/cols][i%cols] = p
 	}
-	heading := vg.Length(1.2 * vg.Centimeter)
+	heading := vg.Length(1.5 * vg.Centimeter)
 	img := vgimg.NewWith(vgimg.UseWH(cols*pngW, vg.Length(rows)*pngH+heading), vgimg.UseDPI(110), vgimg.UseBackgroundColor(color.White))
 	dc := draw.New(img)
-	style := plot.New().Title.TextStyle
-	style.Font.Size = vg.Points(13)
-	dc.FillText(style, vg.Point{X: vg.Points(12), Y: dc.Max.Y - vg.Points(18)}, r.heading())
+	dc.FillText(textStyle(13, true), vg.Point{X: vg.Points(12), Y: dc.Max.Y - vg.Points(20)}, r.Title)
+	verdict := textStyle(9, false)
+	verdict.Color = color.RGBA{0xb3, 0x26, 0x1e, 255}
+	dc.FillText(verdict, vg.Point{X: vg.Points(12), Y: dc.Max.Y - vg.Points(35)}, r.complaint())
 	tiles := draw.Tiles{Rows: rows, Cols: cols, PadX: vg.Points(16), PadY: vg.Points(12),
 		PadTop: heading, PadBottom: vg.Points(6), PadLeft: vg.Points(8), PadRight: vg.Points(12)}
 	canvases := plot.Align(plots, tiles, dc)
@@ -51,6 +53,7 @@ func (r *Report) WritePNG(w io.Writer) error {
 		for x, p := range row {
 			if p != nil {
 				p.Draw(canvases[y][x])
+				ps[y*cols+x].label(p.DataCanvas(canvases[y][x]))
 			}
 		}
 	}
@@ -58,22 +61,51 @@ func (r *Report) WritePNG(w io.Writer) error {
 	return err
 }
 
-// heading says what was run and whether it counts.
-func (r *Report) heading() string {
-	s := r.Title
-	if len(r.Invalid) > 0 {
-		s += "   NOT VALID: " + clip(r.Invalid[0], 100)
-	} else if len(r.Wrong) > 0 {
-		s += "   WRONG: " + clip(r.Wrong[0], 100)
+// textStyle is sans-serif, left-aligned text of size points.
+func textStyle(size float64, bold bool) draw.TextStyle {
+	s := plot.New().Title.TextStyle
+	s.XAlign, s.YAlign = draw.XLeft, draw.YBottom
+	sans(&s, size)
+	if bold {
+		s.Font.Weight = xfont.WeightBold
 	}
 	return s
 }
 
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n] + "…"
+func sans(s *draw.TextStyle, size float64) {
+	s.Font.Variant, s.Font.Size = "Sans", vg.Points(size)
+}
+
+// label writes title and legend over the data.
+func (p *panel) label(c draw.Canvas) {
+	title := p.title
+	if p.unit != "" {
+		title += ", " + p.unit
 	}
-	return s
+	c.FillText(textStyle(10, true), vg.Point{X: c.Min.X, Y: c.Max.Y + vg.Points(18)}, title)
+	if len(p.lines) < 2 {
+		return
+	}
+	style := textStyle(9, false)
+	x, y := c.Min.X, c.Max.Y+vg.Points(5)
+	for _, l := range p.lines {
+		mark := draw.LineStyle{Color: hexColour(palette[l.colour]), Width: vg.Points(2)}
+		c.StrokeLine2(mark, x, y+vg.Points(3.5), x+vg.Points(12), y+vg.Points(3.5))
+		x += vg.Points(16)
+		c.FillText(style, vg.Point{X: x, Y: y}, l.name)
+		x += style.Width(l.name) + vg.Points(12)
+	}
+}
+
+// complaint is why the run does not count or what went wrong, "" for neither.
+func (r *Report) complaint() string {
+	switch {
+	case len(r.Invalid) > 0:
+		return "not valid: " + r.Invalid[0]
+	case len(r.Wrong) > 0:
+		return "wrong: " + r.Wrong[0]
+	}
+	return ""
 }
 
 // ticks are the axis marks worked out by panel.axis.
@@ -90,11 +122,9 @@ func (t ticks) Ticks(_, _ float64) []plot.Tick {
 
 func (r *Report) plot(p *panel) (*plot.Plot, error) {
 	pl := plot.New()
-	pl.Title.Text = p.title
-	if p.unit != "" {
-		pl.Title.Text += ", " + p.unit
-	}
-	pl.Title.Padding = vg.Points(4)
+	pl.Title.Text, pl.Title.Padding = " ", vg.Points(18) // room for label
+	sans(&pl.X.Tick.Label, 9)
+	sans(&pl.Y.Tick.Label, 9)
 	var marks []float64
 	pl.Y.Min, pl.Y.Max, marks = p.axis()
 	pl.Y.Tick.Marker = ticks(marks)
@@ -111,11 +141,8 @@ func (r *Report) plot(p *panel) (*plot.Plot, error) {
 	grid.Vertical.Width = 0
 	grid.Horizontal.Color = color.Gray{225}
 	pl.Add(grid)
-	pl.Legend.Top, pl.Legend.Left = true, false
-	pl.Legend.YOffs = vg.Points(16) // beside the title, off the data
-	pl.Legend.ThumbnailWidth = vg.Points(10)
 	for _, s := range p.lines {
-		if err := addSeries(pl, &s, len(p.lines) > 1); err != nil {
+		if err := addSeries(pl, &s); err != nil {
 			return nil, err
 		}
 	}
@@ -123,7 +150,7 @@ func (r *Report) plot(p *panel) (*plot.Plot, error) {
 }
 
 // addSeries adds the unbroken pieces of a series.
-func addSeries(pl *plot.Plot, s *series, legend bool) error {
+func addSeries(pl *plot.Plot, s *series) error {
 	var piece plotter.XYs
 	flush := func() error {
 		if len(piece) == 0 {
@@ -138,10 +165,6 @@ func addSeries(pl *plot.Plot, s *series, legend bool) error {
 		}
 		l.Color, l.Width = hexColour(palette[s.colour]), vg.Points(1.2)
 		pl.Add(l)
-		if legend {
-			pl.Legend.Add(s.name, l)
-			legend = false
-		}
 		piece = nil
 		return nil
 	}

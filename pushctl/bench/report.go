@@ -40,7 +40,7 @@ type Report struct {
 type Figure struct {
 	Name   string  `json:"name"`
 	Value  float64 `json:"value"`
-	Unit   string  `json:"unit"` // s, B, 1/s, 1
+	Unit   string  `json:"unit"` // s, B, 1/s, 1, share (of 1)
 	Better string  `json:"better"`
 }
 

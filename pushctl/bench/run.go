@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"pushfleet/internal/pushdapi"
@@ -74,8 +75,7 @@ func (r *run) plan(c Clients) error {
 	return nil
 }
 
-// lagging is how much longer than planned a ramp may take, once and per
-// connection that had to be tried again.
+// rampGrace is how much longer than four times the plan a ramp may take.
 const rampGrace = 30 * time.Second
 
 // connect opens the connections and waits for them.
@@ -171,9 +171,10 @@ func (r *run) sample(ctx context.Context) {
 	if st := r.stats(ctx); st != nil {
 		s.NodeAsked, s.Queued, s.NodePSS = true, st.Queued.Messages, st.Memory.PSSBytes
 	}
-	if cpu, err := processCPU(r.target.PID); err == nil && r.target.PID > 0 {
-		s.NodeCPU = (cpu - r.last.cpu).Seconds() / dt
-		r.last.cpu = cpu
+	// Asked of the kernel, because a node may answer what it measured before.
+	if u, err := readUsage(r.target.PID); err == nil {
+		s.NodeCPU, s.NodePSS = (u.CPU-r.last.cpu).Seconds()/dt, u.PSS
+		r.last.cpu = u.CPU
 	}
 	r.last.at = now
 	r.report.Samples = append(r.report.Samples, s)
@@ -196,6 +197,17 @@ func (s *Sample) text() string {
 // statsTimeout bounds the question to the node, so that a node in trouble does
 // not stop the clock of the run.
 const statsTimeout = 500 * time.Millisecond
+
+// pss is the node's memory: from the kernel, else what it says itself.
+func (r *run) pss(ctx context.Context) int64 {
+	if u, err := readUsage(r.target.PID); err == nil && u.PSS > 0 {
+		return u.PSS
+	}
+	if st := r.stats(ctx); st != nil {
+		return st.Memory.PSSBytes
+	}
+	return 0
+}
 
 func (r *run) stats(ctx context.Context) *pushdapi.Stats {
 	if r.target.Node == nil {
@@ -221,7 +233,7 @@ func (r *run) line(text string) {
 		r.out.linef("%s  %s", at, text)
 		return
 	}
-	r.out.linef("%s  {%d, %d, %d}  %s", at, c.Open, c.Closed, c.Received, text)
+	r.out.linef("%s", strings.TrimRight(fmt.Sprintf("%s  {%d, %d, %d}  %s", at, c.Open, c.Closed, c.Received, text), " "))
 }
 
 // sleep passes d with a line each second; an error means ctx ended.

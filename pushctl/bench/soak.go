@@ -23,7 +23,7 @@ func RunSoak(ctx context.Context, out *Out, t *Target, s Soak) (*Report, error) 
 	if err := r.identify(ctx); err != nil {
 		return nil, err
 	}
-	before := r.stats(ctx)
+	before := r.pss(ctx)
 	if err := r.plan(s.Clients); err != nil {
 		return nil, err
 	}
@@ -43,11 +43,10 @@ func RunSoak(ctx context.Context, out *Out, t *Target, s Soak) (*Report, error) 
 	case err != nil:
 		r.report.Ended = "interrupted"
 	}
-	r.memory(context.WithoutCancel(ctx), before)
-	r.flat()
+	memory := r.memory(context.WithoutCancel(ctx), before) + r.flat()
 	r.finish()
 	r.report.Title = fmt.Sprintf("soak: %s, %s", plural(int64(s.Conns), "connection"), rateText(s.Rate))
-	r.summary()
+	r.summary(memory)
 	out.verdict(r.report)
 	return r.report, r.write(s.Report)
 }
@@ -116,52 +115,47 @@ func (r *Report) costs(iv interval) {
 	r.figure("switches_per_message", iv.switches/n, "1", Lower)
 }
 
-// flat notes how much the node's memory grew under load.
-func (r *run) flat() {
+// flat notes how much the node's memory grew under load, and says it.
+func (r *run) flat() string {
 	var load []Sample
 	for _, s := range r.report.Samples {
 		if s.Phase == "load" && s.NodePSS > 0 {
 			load = append(load, s)
 		}
 	}
-	if len(load) >= 2 {
-		first, last := load[0].NodePSS, load[len(load)-1].NodePSS
-		r.report.figure("memory_growth", float64(last-first)/float64(first), "1", Lower)
+	if len(load) < 2 {
+		return ""
 	}
+	grown := float64(load[len(load)-1].NodePSS)/float64(load[0].NodePSS) - 1
+	r.report.figure("memory_growth", grown, "share", Lower)
+	return fmt.Sprintf(", %+.1f %% over the run", grown*100)
 }
 
 // summary prints the figures in a few lines.
-func (r *run) summary() {
+func (r *run) summary(memory string) {
 	rep := r.report
-	get := func(name string) string {
-		for _, f := range rep.Figures {
-			if f.Name == name {
-				return value(f.Value, f.Unit)
-			}
-		}
-		return "–"
-	}
 	if _, ok := rep.Get("latency_p50"); ok {
 		r.out.linef("latency from intended send   p50 %s  p99 %s  p99.9 %s  max %s",
-			get("latency_p50"), get("latency_p99"), get("latency_p999"), get("latency_max"))
+			get(rep, "latency_p50"), get(rep, "latency_p99"), get(rep, "latency_p999"), get(rep, "latency_max"))
 	}
-	if _, ok := rep.Get("cpu_per_10k"); ok {
-		memory := ""
-		if g, ok := rep.Get("memory_growth"); ok {
-			memory = fmt.Sprintf(", %+.1f %% over the run", g*100)
-		}
-		r.out.linef("node  cpu %s/10k msg, %s deliveries/cpu-s, %s switches/msg   memory %s/connection%s",
-			get("cpu_per_10k"), digits(must(rep, "deliveries_per_cpu_second")), get("switches_per_message"),
-			get("memory_per_connection"), memory)
-	} else {
+	if cpu, ok := rep.Get("cpu_per_10k"); ok {
+		r.out.linef("node  cpu %.2f s/10k msg, %s deliveries per cpu-s, %s switches/msg", cpu,
+			commas(must(rep, "deliveries_per_cpu_second")), get(rep, "switches_per_message"))
+	} else if r.target.PID == 0 {
 		r.out.linef("node  cpu not known: its process was not found (run as its user, or as root)")
 	}
+	if memory != "" {
+		r.out.linef("node  %s", memory)
+	}
 	if c := rep.Clients; c != nil {
-		r.out.linef("lost %s, duplicates %s, out of order %s, declared dropped %s",
+		r.out.linef("lost %s, duplicates %s, out of order %s, announced as dropped %s",
 			commas(c.Lost), commas(c.Duplicates), commas(c.OutOfOrder), commas(c.Declared))
+		if c.Closed > 0 {
+			r.out.linef("closed: %s", reasons(c.ClosedBy))
+		}
 	}
 	if len(rep.Invalid) == 0 && rep.Rate > 0 {
-		r.out.linef("generator lag p99 %s: valid", get("generator_lag_p99"))
+		r.out.linef("generator lag p99 %s: valid", get(rep, "generator_lag_p99"))
 	}
 }
 
