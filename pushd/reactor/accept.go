@@ -15,11 +15,27 @@ func (l *Loop) listen() error {
 			return err
 		}
 		l.lists = append(l.lists, listening{fd: fd})
+		l.unsent = 0
 		if err := l.poller.Add(fd, unix.EPOLLIN|unix.EPOLLET, kindListener<<kindShift|uint64(i)); err != nil {
 			return err
 		}
 	}
+	l.limitUnsent()
 	return nil
+}
+
+// limitUnsent sets what accepted sockets inherit from their listener, when the
+// knob has changed.
+func (l *Loop) limitUnsent() {
+	n := l.Knobs.UnsentMax.Get()
+	if n == l.unsent {
+		return
+	}
+	l.unsent = n
+	for _, li := range l.lists {
+		// Without it the kernel keeps more; nothing else changes.
+		_ = unix.SetsockoptInt(li.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, int(n))
+	}
 }
 
 func (l *Loop) unlisten() {
@@ -32,13 +48,13 @@ func (l *Loop) unlisten() {
 // Refuse ends listening for good; connections that the kernel has already
 // accepted are taken first. Call it on the loop.
 func (l *Loop) Refuse() {
+	l.refuse = true
 	for i := range l.lists {
 		l.lists[i].pending = true
 	}
 	for rounds := 0; l.acceptable() && rounds < 1024; rounds++ {
 		l.acceptPending()
 	}
-	l.refuse = true
 	l.unlisten()
 }
 
@@ -68,13 +84,14 @@ func (l *Loop) acceptable() bool {
 	return false
 }
 
-// allowed refills the accept-rate bucket; a tenth of a second may burst.
+// allowed refills the accept-rate bucket. It holds what one tick brings: an
+// idle loop does not look more often. What Refuse takes is not held back.
 func (l *Loop) allowed() bool {
 	rate := float64(l.Knobs.AcceptRate.Get()) / float64(max(1, l.Loops))
-	if rate == 0 {
+	if rate == 0 || l.refuse {
 		return true
 	}
-	l.tickets = min(max(1, rate/10), l.tickets+rate*float64(l.now-l.refill)/1e9)
+	l.tickets = min(max(1, rate*l.TickEvery().Seconds()), l.tickets+rate*float64(l.now-l.refill)/1e9)
 	l.refill = l.now
 	return l.tickets >= 1
 }

@@ -63,6 +63,7 @@ type Loop struct {
 	next    int // of items
 	lists   []listening
 	full    bool
+	unsent  int64 // knob value that the listeners have; 0 none
 	refuse  bool
 	open    int
 	tickets float64 // accept-rate bucket
@@ -209,6 +210,9 @@ func (l *Loop) teardown() {
 	for i := range l.items {
 		l.handler.Item(&l.items[i])
 	}
+	if l.poller != nil {
+		l.handler.Turn() // frees what the items held
+	}
 	l.unlisten()
 	if l.timer >= 0 {
 		unix.Close(l.timer)
@@ -302,6 +306,7 @@ func (l *Loop) tick() {
 	var expiries [8]byte
 	_, _ = l.Budget().Read(l.timer, expiries[:])
 	l.reopen()
+	l.limitUnsent()
 	if l.retry {
 		l.retry = false
 		for i := range l.lists {
