@@ -64,7 +64,7 @@ func TestCause(t *testing.T) {
 	}, "network", "not answered for 1m")
 	f("loss", func(in *CauseInput) {
 		in.Recent.Retransmits, in.TCP.RTTSeconds = 0.08, 0.35
-	}, "network", "8 % of the segments of the last 10s were sent again, at a round trip of 350ms")
+	}, "network", "8 % of the segments of the last 10s were sent again, at a round trip of 350 ms")
 	f("one segment lost of a few", func(in *CauseInput) {
 		in.Recent.Retransmits, in.TCP.Retransmits = 0.25, 1
 	}, "unsure", "stands out")
@@ -79,14 +79,14 @@ func TestCause(t *testing.T) {
 		in.TCP, in.Recent = nil, nil
 		in.Rates.In = pushdapi.Windows{S1: 900, S10: 700, S100: 120}
 	}, "publisher", "more than the connection takes (10/s).")
-	f("loop late", func(in *CauseInput) { in.LoopTurn = 0.18 }, "node", "180ms per turn")
+	f("loop late", func(in *CauseInput) { in.LoopTurn = 0.18 }, "node", "180 ms per turn")
 	f("loop late, nothing queued", func(in *CauseInput) { in.LoopTurn, in.Queued = 0.18, 0 }, "node", "late")
 	f("messages stall here", func(in *CauseInput) {
 		in.TCP.UnsentBytes, in.TCP.SendBufferBytes, in.Recent.Busy = 0, 0, 0.01
 	}, "node", "does not hand messages to the socket")
 	f("send buffer too small", func(in *CauseInput) {
 		in.Recent.Busy, in.Recent.SndbufLimited, in.TCP.RTTSeconds = 0.95, 0.9, 0.25
-	}, "node", "too small for a round trip of 250ms")
+	}, "node", "too small for a round trip of 250 ms")
 	f("nothing queued", func(in *CauseInput) {
 		in.Queued, in.Rates.Level.S10 = 0, 0
 	}, "healthy", "Nothing waits.")
@@ -96,7 +96,7 @@ func TestCause(t *testing.T) {
 	f("queue of a moment", func(in *CauseInput) {
 		in.Queued, in.OldestSeconds, in.Drops = 3, 0.01, 7
 		in.Wait.Seconds, in.Drain = 0.012, pushdapi.Estimate{State: "unsure"}
-	}, "healthy", "3 messages queued and leave within 12ms. It has lost 7")
+	}, "healthy", "3 messages queued and leave within 12 ms. It has lost 7")
 	f("socket unknown", func(in *CauseInput) { in.TCP, in.Recent = nil, nil }, "unsure", "could not be asked")
 	f("nothing stands out", func(in *CauseInput) {
 		in.Drain = pushdapi.Estimate{State: "known", Seconds: 41}
@@ -139,9 +139,9 @@ func TestCauseFigures(t *testing.T) {
 		}
 	}
 	f(duration(0), "0s")
-	f(duration(0.000041), "41µs")
-	f(duration(0.0123), "12.3ms")
-	f(duration(0.2123), "212ms")
+	f(duration(0.000041), "41 µs")
+	f(duration(0.0123), "12.3 ms")
+	f(duration(0.2123), "212 ms")
 	f(duration(14.04), "14s")
 	f(duration(120), "2m")
 	f(duration(104), "1m44s")

@@ -141,7 +141,7 @@ func percent(share float64) string { return digits(100*share) + " %" }
 // digits prints a number that is not negative with about three digits.
 func digits(v float64) string {
 	switch {
-	case v == 0:
+	case v < 0.005: // a rate that has faded, not a figure
 		return "0"
 	case v >= 99.95:
 		return strconv.FormatFloat(v, 'f', 0, 64)
@@ -151,8 +151,18 @@ func digits(v float64) string {
 	return strconv.FormatFloat(v, 'g', 1, 64)
 }
 
-// duration prints seconds with two or three digits, as in 212ms, 1.2s, 2h11m.
+// duration prints seconds with two or three digits, as in 212 ms, 1.2s, 2h11m.
 func duration(seconds float64) string {
+	text := plainDuration(seconds)
+	for _, unit := range []string{"ms", "µs"} {
+		if n, ok := strings.CutSuffix(text, unit); ok {
+			return n + " " + unit
+		}
+	}
+	return text
+}
+
+func plainDuration(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
 	case d <= 0:
