@@ -91,7 +91,7 @@ func (l *Loop) allowed() bool {
 	if rate == 0 || l.refuse {
 		return true
 	}
-	l.tickets = min(max(1, rate*l.TickEvery().Seconds()), l.tickets+rate*float64(l.now-l.refill)/1e9)
+	l.tickets = min(1+rate*l.TickEvery().Seconds(), l.tickets+rate*float64(l.now-l.refill)/1e9)
 	l.refill = l.now
 	return l.tickets >= 1
 }

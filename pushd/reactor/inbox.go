@@ -49,9 +49,9 @@ func (b *inbox) post(items []Item, max int) int {
 		n = 0
 	}
 	b.items = append(b.items, items[:n]...)
+	b.waiting.Add(int64(n)) // under the lock: take must never subtract first
 	b.mu.Unlock()
 	if n > 0 {
-		b.waiting.Add(int64(n))
 		b.wake()
 	}
 	return n
@@ -65,8 +65,8 @@ func (b *inbox) call(f func()) bool {
 		return false
 	}
 	b.calls = append(b.calls, f)
-	b.mu.Unlock()
 	b.waiting.Add(1)
+	b.mu.Unlock()
 	b.wake()
 	return true
 }
@@ -99,8 +99,8 @@ func (b *inbox) take(spare []Item) (items []Item, calls []func()) {
 	b.mu.Lock()
 	items, calls = b.items, b.calls
 	b.items, b.calls = spare[:0], nil
-	b.mu.Unlock()
 	b.waiting.Add(-int64(len(items) + len(calls)))
+	b.mu.Unlock()
 	return items, calls
 }
 
