@@ -85,7 +85,6 @@ func (b *Budget) Writev(fd int, iov []unix.Iovec) (int, error) {
 	return result(b.call(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov))))
 }
 
-
 // Accept4 takes one connection from a non-blocking listener. sa and salen may
 // be nil when the peer's address is not wanted.
 func (b *Budget) Accept4(fd int, sa *unix.RawSockaddrAny, flags int) (int, error) {

@@ -46,6 +46,10 @@ func TestSlowReadsAtItsPace(t *testing.T) {
 	if took := time.Since(begin); took < 50*time.Millisecond || c.Lost != 0 {
 		t.Errorf("took %v, lost %d", took, c.Lost)
 	}
+	l := s.Latency(false)
+	if l.Kind[0].Count() != 0 || l.Kind[SlowKind].Count() != 50 {
+		t.Errorf("%d latencies among the others, %d among the slow", l.Kind[0].Count(), l.Kind[SlowKind].Count())
+	}
 }
 
 func TestSlowStepKeepsTheRate(t *testing.T) {

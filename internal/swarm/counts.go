@@ -87,8 +87,12 @@ func count(m *map[string]int64, reason string) {
 }
 
 // Kinds is the number of message kinds whose latencies are kept apart: a
-// payload says which by "k", directly behind "t".
-const Kinds = 4
+// payload says which by "k", directly behind "t". SlowKind is of all messages
+// to Slow readers, whatever they say.
+const (
+	Kinds    = 4
+	SlowKind = Kinds - 1
+)
 
 // Latency is the time from the intended send time stamped into the payload to
 // the return of the read that brought it, per kind, and the time to connect.

@@ -73,12 +73,13 @@ func (w *worker) dataMessage(c *record, b []byte) {
 	}
 	w.sequence(c, uint32(seq))
 	if i := bytes.Index(b[:min(len(b), stampSearch)], dataMark); i >= 0 {
-		w.stamp(b[i+len(dataMark):])
+		w.stamp(c, b[i+len(dataMark):])
 	}
 }
 
-// stamp records the latency from the time in the payload.
-func (w *worker) stamp(b []byte) {
+// stamp records the latency from the time in the payload. What a slow reader
+// sees is its own doing and is kept apart.
+func (w *worker) stamp(c *record, b []byte) {
 	t, b := number(b)
 	if t == 0 {
 		return
@@ -86,7 +87,10 @@ func (w *worker) stamp(b []byte) {
 	kind := 0
 	if rest, ok := bytes.CutPrefix(b, kindMark); ok {
 		k, _ := number(rest)
-		kind = int(min(k, Kinds-1))
+		kind = int(min(k, SlowKind-1))
+	}
+	if c.profile == Slow {
+		kind = SlowKind
 	}
 	w.counts.Stamped++
 	d := w.now - int64(t)

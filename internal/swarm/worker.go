@@ -117,7 +117,7 @@ func (w *worker) run() {
 		// Never unlocked: the thread dies with the goroutine and its
 		// descriptor table with it.
 		runtime.LockOSThread()
-		if err := unshareFiles(); err != nil {
+		if err := rawsys.UnshareFiles(); err != nil {
 			w.swarm.halt(fmt.Errorf("worker %d: %w", w.index, err))
 			return
 		}

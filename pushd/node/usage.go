@@ -56,7 +56,7 @@ func (u *usage) sample() {
 }
 
 // bigHeap is garbage worth returning: a burst of handshakes leaves some 3 KB each.
-const bigHeap = 24 << 20
+const bigHeap = 8 << 20
 
 // burstOver is true once after the heap's idle memory was large and the burst
 // that made it has ended.

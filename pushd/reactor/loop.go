@@ -98,6 +98,11 @@ const acceptsPerTurn = 64
 
 // New makes a loop. It must be called before any loop with Unshare runs.
 func New(c Config) (*Loop, error) {
+	if c.Unshare {
+		if err := rawsys.StartNetpoll(); err != nil {
+			return nil, err
+		}
+	}
 	w, err := rawsys.NewWaker()
 	if err != nil {
 		return nil, err
@@ -174,8 +179,8 @@ func (l *Loop) setup() (err error) {
 		// Never unlocked: the thread must end with the goroutine, since no
 		// other goroutine may meet its descriptor table.
 		runtime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_FILES); err != nil {
-			return fmt.Errorf("unshare descriptor table: %w", err)
+		if err := rawsys.UnshareFiles(); err != nil {
+			return err
 		}
 	}
 	if l.poller, err = rawsys.NewPollerWith(512, l.inbox.waker); err != nil {
