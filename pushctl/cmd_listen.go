@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"time"
 
@@ -91,6 +92,7 @@ type listener struct {
 	draining            bool
 	ping                time.Duration // heartbeat that the node announced
 	connected, everBeen bool
+	transport           *http.Transport // of sse, stream and poll
 }
 
 // errEnough ends a listener that has seen all it was asked to.
@@ -138,7 +140,11 @@ func (l *listener) run(ctx context.Context) error {
 			return l.final(end)
 		}
 		if l.proto != "poll" || end.code != 1000 {
-			fmt.Fprintf(l.err, "%s; back in %s\n", end, table.Seconds(wait.Seconds()))
+			back := "in " + table.Seconds(wait.Seconds())
+			if wait == 0 {
+				back = "at once"
+			}
+			fmt.Fprintf(l.err, "%s; back %s\n", end, back)
 		}
 		select {
 		case <-ctx.Done():

@@ -66,15 +66,15 @@ func versionLine(program string, v pushdapi.Version) string {
 	return s
 }
 
+// version is set by the linker: -X main.version=0.1.0.
+var version = "0.1.0-dev"
+
 // ownVersion reads what the build has stamped into the program.
 func ownVersion() pushdapi.Version {
-	v := pushdapi.Version{Version: "devel", Go: runtime.Version()}
+	v := pushdapi.Version{Version: version, Go: runtime.Version()}
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
-	}
-	if b.Main.Version != "" && b.Main.Version != "(devel)" {
-		v.Version = b.Main.Version
 	}
 	for _, s := range b.Settings {
 		if s.Key == "vcs.revision" {

@@ -36,12 +36,12 @@ func (f *flattener) value(path string, v reflect.Value) {
 		}
 		return
 	}
-	switch x := v.Interface().(type) {
-	case time.Time:
-		f.put(path, timeText(x))
+	switch v.Type() {
+	case reflect.TypeFor[time.Time]():
+		f.put(path, timeText(v.Interface().(time.Time)))
 		return
-	case json.RawMessage:
-		f.raw(path, x)
+	case reflect.TypeFor[json.RawMessage]():
+		f.raw(path, v.Bytes())
 		return
 	}
 	switch v.Kind() {

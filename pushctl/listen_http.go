@@ -59,9 +59,10 @@ func (l *listener) connectHTTP(ctx context.Context) ending {
 	if l.token != "" {
 		req.Header.Set("Authorization", "Bearer "+l.token)
 	}
-	tr := &http.Transport{DialContext: (&net.Dialer{Timeout: l.timeout}).DialContext, DisableCompression: true}
-	defer tr.CloseIdleConnections()
-	resp, err := tr.RoundTrip(req)
+	if l.transport == nil {
+		l.transport = &http.Transport{DialContext: (&net.Dialer{Timeout: l.timeout}).DialContext, DisableCompression: true}
+	}
+	resp, err := l.transport.RoundTrip(req)
 	if err != nil {
 		return ending{err: bare(err)}
 	}
@@ -82,8 +83,13 @@ func (l *listener) connectHTTP(ctx context.Context) ending {
 
 var errQuiet = errors.New("nothing heard, not even a ping")
 
-// readBody reads lines until the response ends.
+// readBody reads lines until the response ends. A long poll is read to its last
+// byte, so that the next one can use the connection.
 func (l *listener) readBody(body io.Reader, alive func()) ending {
+	end := ending{err: io.ErrUnexpectedEOF}
+	if l.proto == "poll" {
+		end = ending{code: 1000}
+	}
 	s := bufio.NewScanner(body)
 	s.Buffer(make([]byte, 0, 64<<10), frameMax)
 	for s.Scan() {
@@ -104,17 +110,16 @@ func (l *listener) readBody(body io.Reader, alive func()) ending {
 		if err != nil {
 			return ending{err: err}
 		}
-		if end, ok := f.closed(); ok {
-			return end
+		if e, ok := f.closed(); ok {
+			if end = e; l.proto != "poll" {
+				return end
+			}
 		}
 	}
 	if err := s.Err(); err != nil {
 		return ending{err: err}
 	}
-	if l.proto == "poll" {
-		return ending{code: 1000}
-	}
-	return ending{err: io.ErrUnexpectedEOF}
+	return end
 }
 
 // bare takes the request out of a transport error.

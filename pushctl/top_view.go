@@ -48,7 +48,7 @@ func (m *topModel) listLines() []string {
 	rows := g.Lines(width, m.style)
 	cur := m.cursor()
 	if cur < 0 {
-		return append(lines, rows[0], "no connection matches")
+		return append(lines, rows[0], table.NoRows(m.view))
 	}
 	// The row under the cursor loses its own colours: one code around it all.
 	plain := g.Lines(width, table.Style{})

@@ -200,7 +200,10 @@ func connCause(c *pushdapi.Conn, st Style) []string {
 		lines = append(lines, st.Apply(mark, l))
 	}
 	for _, e := range c.Cause.Evidence {
-		lines = append(lines, Block(Safe(e), "  ")...)
+		// Hanging, so that each piece is seen to begin.
+		for _, l := range Wrap(Safe(e), "  ", Columns-2) {
+			lines = append(lines, "  "+l)
+		}
 	}
 	return append(lines, hints(c.Cause.Try)...)
 }

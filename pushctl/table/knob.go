@@ -14,7 +14,7 @@ type KnobRow struct {
 	pushdapi.Knob
 }
 
-// Knobs renders the list, knobs that were changed marked by their source.
+// Knobs renders the list; only knobs that were changed show their default.
 func Knobs(rows []KnobRow, wide bool, st Style) []string {
 	if len(rows) == 0 {
 		return []string{"no knob matches"}
@@ -25,18 +25,18 @@ func Knobs(rows []KnobRow, wide bool, st Style) []string {
 	}
 	several := false
 	g := &Grid{Columns: []Column{{Head: "NODE", Wide: true}, {Head: "KNOB"}, {Head: "VALUE", Right: true},
-		{Head: "DEFAULT", Right: true}, {Head: "RANGE", Flex: true}, {Head: "ACTS"}, {Head: "RISK"}, {Head: "FROM"},
+		{Head: "DEFAULT", Right: true}, {Head: "RANGE", Flex: true}, {Head: "ACTS"}, {Head: "RISK"}, {Head: "FROM", Wide: true},
 		{Head: "WHY", Wide: true}, {Head: "HELP", Wide: true}}}
 	changed := 0
 	for i := range rows {
 		k := &rows[i]
 		several = several || k.Node != rows[0].Node
-		mark := Plain
+		mark, def := Plain, Dash
 		if k.Value != k.Default {
-			mark = Warn
+			mark, def = Warn, value(k.Default)
 			changed++
 		}
-		g.Rows = append(g.Rows, []Text{{S: Safe(name(k.Node))}, {S: k.Name}, {value(k.Value), mark}, {S: value(k.Default)},
+		g.Rows = append(g.Rows, []Text{{S: Safe(name(k.Node))}, {S: k.Name}, {value(k.Value), mark}, {S: def},
 			{S: knobRange(&k.Knob)}, {S: acts(k.Acts)}, {S: k.Risk}, {S: k.Source}, {S: Safe(k.Why)}, {S: k.Help}})
 	}
 	g.Columns[0].Wide = !several

@@ -231,7 +231,7 @@ func Top(v *TopView, wide bool, st Style) []string {
 	}
 	lines := []string{st.Apply(Strong, TopTitle(v))}
 	if len(v.Rows) == 0 {
-		return append(lines, noRows(v))
+		return append(lines, NoRows(v))
 	}
 	lines = append(lines, TopGrid(v, nil).Lines(width, st)...)
 	if next := topNext(v); next != "" {
@@ -240,9 +240,13 @@ func Top(v *TopView, wide bool, st Style) []string {
 	return lines
 }
 
-func noRows(v *TopView) string {
-	if v.Connections == 0 {
+// NoRows says why there is nothing to show.
+func NoRows(v *TopView) string {
+	switch {
+	case v.Connections == 0:
 		return "no connections"
+	case v.WithQueue == 0 && slices.Contains([]string{"queued", "bytes", "wait", "drain"}, v.By):
+		return "nothing is queued. The busiest: pushctl top --by out"
 	}
 	return "no connection matches"
 }
