@@ -126,7 +126,8 @@ func (t *Table) proxied(slot uint32, b []byte) (n int) {
 
 // handshake reads a request; n is 0 while it is incomplete or refused.
 func (t *Table) handshake(slot uint32, b []byte) (n int) {
-	req, n, err := wire.ParseRequest(b)
+	// A head over the bound is refused however it was cut into segments.
+	req, n, err := wire.ParseRequest(b[:min(len(b), headMax)])
 	var bad *wire.HTTPError
 	switch {
 	case errors.As(err, &bad):
