@@ -40,6 +40,12 @@ func newRig(t *testing.T, set ...string) *rig { return startRig(t, false, set...
 
 func startRig(t *testing.T, proxied bool, set ...string) *rig {
 	t.Helper()
+	return startRigWith(t, proxied, func(*Shared) {}, set...)
+}
+
+// startRigWith lets tweak change what is static before the loop runs.
+func startRigWith(t *testing.T, proxied bool, tweak func(*Shared), set ...string) *rig {
+	t.Helper()
 	reg := knob.NewRegistry()
 	s := &Shared{Epoch: "test1", Clock: reactor.NewClock(), Receipts: receipt.NewTable(64), Closed: stats.NewClosed(256),
 		Tracer: NewTracer(), Knobs: NewKnobs(reg, 1000), QueueKnobs: queue.NewKnobs(reg), RouterKnobs: router.NewKnobs(reg),
@@ -65,6 +71,7 @@ func startRig(t *testing.T, proxied bool, set ...string) *rig {
 	l := &reactor.Listener{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Proxy: proxied}
 	release, err := l.Resolve()
 	must(err)
+	tweak(s)
 	loop, err := reactor.New(reactor.Config{Loops: 1, Listeners: []*reactor.Listener{l}, Clock: s.Clock, Knobs: rk})
 	must(err)
 	table, err := NewTable(s, loop, 2000)
@@ -148,6 +155,9 @@ func (r *rig) eventually(what string, f func() bool) {
 		r.do(func() { ok = f() })
 		if !ok && time.Now().After(deadline) {
 			r.t.Fatalf("did not happen: %s", what)
+		}
+		if !ok {
+			time.Sleep(time.Millisecond) // lets the loop sleep too
 		}
 	}
 }
