@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 )
 
 // Memory per connection in bytes, for the plan. The kernel's figure is one
@@ -184,14 +183,13 @@ func (p Plan) String() string {
 	case p.Sources == 1:
 		fmt.Fprintf(&b, "%v", p.FirstSource)
 	default:
-		fmt.Fprintf(&b, "%v and %d more", p.FirstSource, p.Sources-1)
+		fmt.Fprintf(&b, "%v to %v with %s ports each", p.FirstSource, addTo(p.FirstSource, p.Sources-1), commas(p.PortsPerSource))
 	}
-	fmt.Fprintf(&b, " (%s ports each), %s fds of %s", commas(p.PortsPerSource), commas(p.FDs), commas(p.FDLimit))
+	fmt.Fprintf(&b, ", %s fds of %s", commas(p.FDs), commas(p.FDLimit))
 	if p.Unshare {
 		fmt.Fprintf(&b, " in each of %d tables", p.Workers)
 	}
-	fmt.Fprintf(&b, ", %s here, %s in the kernel, ramp %s", Bytes(p.UserBytes), Bytes(p.KernelBytes),
-		time.Duration(p.RampSeconds*float64(time.Second)).Round(100*time.Millisecond))
+	fmt.Fprintf(&b, ", %s, ramp %.3g s", Bytes(p.UserBytes+p.KernelBytes), p.RampSeconds)
 	return b.String()
 }
 

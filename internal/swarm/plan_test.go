@@ -72,14 +72,17 @@ func TestPlanRefuses(t *testing.T) {
 }
 
 func TestPlanText(t *testing.T) {
-	p, err := makePlan(Options{Conns: 10_000, Target: testTarget}, testHost)
-	if err != nil {
-		t.Fatal(err)
+	f := func(o Options, want string) {
+		t.Helper()
+		o.Target = testTarget
+		p, err := makePlan(o, testHost)
+		if got := p.String(); err != nil || got != want {
+			t.Errorf("plan %q, %v\nwant %q", got, err, want)
+		}
 	}
-	want := "10,000 connections from 127.0.0.2 (22,585 ports each), 10,068 fds of 20,000, 18 MB here, 48 MB in the kernel, ramp 2s"
-	if got := p.String(); got != want {
-		t.Errorf("plan %q\nwant %q", got, want)
-	}
+	f(Options{Conns: 10_000}, "10,000 connections from 127.0.0.2, 10,068 fds of 20,000, 66 MB, ramp 2 s")
+	f(Options{Conns: 200_000, Unshare: true, Rate: 10_000}, "200,000 connections from 127.0.0.2 to 127.0.0.10 with 22,585 ports each, "+
+		"18,290 fds of 20,000 in each of 11 tables, 992 MB, ramp 20 s")
 }
 
 func TestParseMix(t *testing.T) {

@@ -32,7 +32,7 @@ type Out struct {
 
 func (o *Out) linef(format string, args ...any) {
 	if o.Progress != nil {
-		fmt.Fprintf(o.Progress, format+"\n", args...)
+		fmt.Fprintln(o.Progress, wrap(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -45,7 +45,11 @@ type Target struct {
 
 // NewTarget checks that both addresses are of this machine and finds the
 // node's process. A load generator pointed elsewhere by a slip is an attack.
+// clients may be empty for a run without any.
 func NewTarget(clients string, node *pushdapi.Client) (*Target, error) {
+	if clients == "" {
+		clients = "127.0.0.1:0"
+	}
 	addr, err := netip.ParseAddrPort(strings.Replace(clients, "localhost", "127.0.0.1", 1))
 	if err != nil {
 		return nil, fmt.Errorf("client listener %q: want an address and port such as 127.0.0.1:7400 (--addr)", clients)

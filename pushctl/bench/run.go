@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"pushfleet/internal/pushdapi"
@@ -195,8 +194,8 @@ func (s *Sample) text() string {
 }
 
 // statsTimeout bounds the question to the node, so that a node in trouble does
-// not stop the clock of the run.
-const statsTimeout = 500 * time.Millisecond
+// not stop the clock of the run. It is longer than a node waits for its loops.
+const statsTimeout = 900 * time.Millisecond
 
 // pss is the node's memory: from the kernel, else what it says itself.
 func (r *run) pss(ctx context.Context) int64 {
@@ -233,7 +232,7 @@ func (r *run) line(text string) {
 		r.out.linef("%s  %s", at, text)
 		return
 	}
-	r.out.linef("%s", strings.TrimRight(fmt.Sprintf("%s  {%d, %d, %d}  %s", at, c.Open, c.Closed, c.Received, text), " "))
+	r.out.linef("%s  {%d, %d, %d}  %s", at, c.Open, c.Closed, c.Received, text)
 }
 
 // sleep passes d with a line each second; an error means ctx ended.
@@ -256,5 +255,8 @@ func (r *run) finish() {
 	if r.pub != nil {
 		p := r.pub.Snapshot()
 		r.report.Published = p.report()
+	}
+	if _, err := processCPU(r.target.PID); r.target.PID > 0 && err != nil {
+		r.report.wrong("the node's process %d is gone; its log says why", r.target.PID)
 	}
 }

@@ -43,7 +43,10 @@ func RunSoak(ctx context.Context, out *Out, t *Target, s Soak) (*Report, error) 
 	case err != nil:
 		r.report.Ended = "interrupted"
 	}
-	memory := r.memory(context.WithoutCancel(ctx), before) + r.flat()
+	memory := r.memory(context.WithoutCancel(ctx), before)
+	if memory != "" {
+		memory += r.flat()
+	}
 	r.finish()
 	r.report.Title = fmt.Sprintf("soak: %s, %s", plural(int64(s.Conns), "connection"), rateText(s.Rate))
 	r.summary(memory)
@@ -72,7 +75,7 @@ func (r *run) soak(ctx context.Context, s *Soak) error {
 		return err
 	}
 	r.phase = "drain"
-	r.drain(ctx, begin.received+int64(published.Result.Delivered))
+	r.drain(ctx, begin.received+int64(published.Result.Delivered), s.exact())
 	return r.results(begin, published, s, err)
 }
 
@@ -107,12 +110,14 @@ func (r *run) results(begin mark, p *Published, s *Soak, err error) error {
 func (r *Report) costs(iv interval) {
 	n := float64(iv.received)
 	r.figure("receive_rate", n/max(r.Seconds, 1e-9), "1/s", Higher)
-	if n == 0 || iv.cpu == 0 {
+	if n == 0 || iv.cpu <= 0 {
 		return
 	}
 	r.figure("cpu_per_10k", iv.cpu/n*1e4, "s", Lower)
 	r.figure("deliveries_per_cpu_second", n/iv.cpu, "1/s", Higher)
-	r.figure("switches_per_message", iv.switches/n, "1", Lower)
+	if iv.switches > 0 { // threads that ended take theirs with them
+		r.figure("switches_per_message", iv.switches/n, "1", Lower)
+	}
 }
 
 // flat notes how much the node's memory grew under load, and says it.

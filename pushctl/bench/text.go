@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // reasons lists counted reasons, the most frequent first, at most four.
@@ -25,6 +26,27 @@ func reasons(m map[string]int64) string {
 		parts = append(parts, fmt.Sprintf("%s × %s", k, commas(m[k])))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// columns is the width of the screens; what is longer goes on, indented.
+const (
+	columns = 80
+	indent  = "         "
+)
+
+func wrap(line string) string {
+	var b strings.Builder
+	line = strings.TrimRight(line, " ")
+	for utf8.RuneCountInString(line) > columns {
+		cut := len(string([]rune(line)[:columns]))
+		at := strings.LastIndexByte(line[:cut+1], ' ')
+		if at <= len(indent) {
+			break // one long word
+		}
+		b.WriteString(line[:at] + "\n")
+		line = indent + strings.TrimLeft(line[at:], " ")
+	}
+	return b.String() + line
 }
 
 // verdict prints what the run is worth, worst first.
