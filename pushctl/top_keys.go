@@ -62,7 +62,7 @@ func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
 		m.move(k.String())
 	case "enter":
 		if i := m.cursor(); i >= 0 {
-			m.mode, m.target, m.conn = modeConn, m.view.Rows[i].Conn, nil
+			m.mode, m.target, m.conn, m.scroll = modeConn, m.view.Rows[i].Conn, nil, 0
 			return m.askConn()
 		}
 	case "k":
@@ -133,6 +133,10 @@ func (m *topModel) connKey(k tea.KeyMsg) tea.Cmd {
 		m.mode = modeKick
 	case "p", " ":
 		m.paused = !m.paused
+	case "up":
+		m.scroll = max(0, m.scroll-1)
+	case "down":
+		m.scroll++
 	}
 	return nil
 }

@@ -115,6 +115,7 @@ type topModel struct {
 	width    int
 	height   int
 	asking   bool
+	scroll   int // lines of the explanation above the screen
 }
 
 func newTopModel(src topSource, q pushdapi.TopQuery, every time.Duration, st table.Style) *topModel {

@@ -190,6 +190,17 @@ func TestLiveExplain(t *testing.T) {
 	l := newLiveTest(t)
 	l.keys("enter")
 	l.want("The client does not read fast enough", "esc back")
+	// On a low screen the end is reached by scrolling, and no further.
+	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 8})
+	for range 50 {
+		l.keys("down")
+	}
+	l.want("pushctl kick 3.1f20.2")
+	if s := l.screen(); s[5] == "" {
+		t.Errorf("scrolled beyond the end: %q", s)
+	}
+	l.keys("up")
+	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
 	l.keys("esc")
 	l.want("by wait", "q quit")
 	// A connection that has gone meanwhile.

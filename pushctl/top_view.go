@@ -23,6 +23,10 @@ func (m *topModel) View() string {
 		lines = m.listLines()
 	}
 	body := max(1, m.height-2)
+	if m.mode == modeConn {
+		m.scroll = min(m.scroll, max(0, len(lines)-body))
+		lines = lines[m.scroll:]
+	}
 	if len(lines) > body {
 		lines = lines[:body]
 	}
@@ -124,7 +128,7 @@ func (m *topModel) keys() string {
 	case modeKick:
 		text = "y close it with code 4001 · any other key keeps it"
 	case modeConn:
-		text = "esc back · k kick · p pause"
+		text = "esc back · ↑↓ scroll · k kick · p pause"
 	default:
 		text = "t window · s sort · / filter · ↑↓ enter explain · k kick · p pause · q quit"
 	}
