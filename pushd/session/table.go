@@ -250,11 +250,15 @@ func (t *Table) offer(slot uint32, c *Conn, msg slab.Ref, pos uint32) push.DropR
 	if !c.is(flagResume) {
 		pos = 0
 	}
+	drops := t.Cols.Drops[slot]
 	if c.is(flagTraced) {
 		t.traceOffer(slot, c, msg)
 	}
 	t.totals.Offered++
 	r := t.queues.Offer(&c.queue, slot, msg, pos, t.nowMS)
+	if c.is(flagTraced) && t.Cols.Drops[slot] != drops {
+		t.traceDrop(slot, c, t.Cols.Drops[slot]-drops)
+	}
 	if r == push.DropDisconnect {
 		t.goodbye(slot, push.CloseSlow)
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -117,6 +118,14 @@ func (t *Table) traceOpen(slot uint32, c *Conn, users []string) {
 
 func (t *Table) traceOffer(slot uint32, c *Conn, msg slab.Ref) {
 	t.trace(slot, c, pushdapi.TraceEvent{Event: "offer", Seq: c.queue.Seq + 1, Bytes: int(t.Messages.Meta(msg).Len)})
+}
+
+func (t *Table) traceDrop(slot uint32, c *Conn, n uint32) {
+	e := pushdapi.TraceEvent{Event: "drop", Note: c.queue.Why().String()}
+	if n > 1 {
+		e.Note = fmt.Sprintf("%s, %d messages", e.Note, n)
+	}
+	t.trace(slot, c, e)
 }
 
 func (t *Table) traceWrite(slot uint32, c *Conn, n *queue.Node) {
