@@ -140,9 +140,11 @@ func (n *Node) fillProcess(s *pushdapi.Stats) {
 func (n *Node) Top(_ context.Context, q stats.Query) (pushdapi.Top, error) {
 	q.Node = n.cfg.NodeName
 	queueMax := func() int { return int(n.knobs.queue.MessagesMax.Get()) }
+	queueBytes := func() int { return int(n.knobs.queue.BytesMax.Get()) }
 	var srcs []stats.Source
 	for _, w := range n.workers {
-		srcs = append(srcs, stats.Source{Cols: w.table.Cols, QueueMax: queueMax, Age: w.table.Age, Fill: w.table.Fill})
+		srcs = append(srcs, stats.Source{Cols: w.table.Cols, QueueMax: queueMax, QueueBytes: queueBytes,
+			Age: w.table.Age, Fill: w.table.Fill})
 	}
 	// One query at a time, so that its buffers are used again; each takes
 	// about a millisecond per million connections.

@@ -138,7 +138,7 @@ func (t *Table) describeRates(c *Conn, d *pushdapi.Conn) {
 	}
 	s := w.Snapshot(t.nowMS, t.nowMS-c.opened, c.queue.Count)
 	d.Rates = stats.Rates(&s)
-	d.WaitBy, d.DrainBy = stats.EstimatesBy(&s, float64(c.queue.Count), float64(t.QueueKnobs.MessagesMax.Get()))
+	d.WaitBy, d.DrainBy = stats.EstimatesBy(&s, float64(c.queue.Count), t.queueLimit(c.queue.Count, c.queue.Bytes))
 	d.In, d.Out, d.BytesOut, d.Peak = s.In[1], s.Out[1], s.Bytes[1], s.Peak[1]
 	d.Wait, d.Drain = d.WaitBy["10s"], d.DrainBy["10s"]
 }
@@ -184,11 +184,9 @@ func (t *Table) SetTraced(h push.Handle, on bool) {
 }
 
 // Backlog sums the queues of the loop that hold something; soft is the share of
-// a bound above which a connection counts as over soft. From any goroutine: it reads the backlog column and looks at the queues that
-// are not empty.
+// a bound above which a connection counts as over soft. From any goroutine: it
+// reads the backlog column and looks at the queues that are not empty.
 func (t *Table) Backlog(soft float64) (b Backlog) {
-	limit := uint32(t.QueueKnobs.MessagesMax.Get())
-	bytesMax := uint32(min(t.QueueKnobs.BytesMax.Get(), 1<<32-1))
 	now := uint32(t.Clock.Now() / 1e6)
 	for slot := uint32(1); slot < t.Cols.Used.Load(); slot++ {
 		n := atomic.LoadUint32(&t.Cols.Queued[slot])
@@ -196,11 +194,11 @@ func (t *Table) Backlog(soft float64) (b Backlog) {
 			continue
 		}
 		b.Conns++
-		share := max(float64(n)/float64(limit), float64(atomic.LoadUint32(&t.Cols.QBytes[slot]))/float64(bytesMax))
-		if share >= soft {
+		limit := t.queueLimit(n, atomic.LoadUint32(&t.Cols.QBytes[slot]))
+		if float64(n) >= soft*limit {
 			b.OverSoft++
 		}
-		if n >= limit {
+		if float64(n) >= limit {
 			b.OverHard++
 		}
 		if at, ok := t.queues.OldestRacy(&t.conns[slot].queue); ok {
@@ -208,6 +206,10 @@ func (t *Table) Backlog(soft float64) (b Backlog) {
 		}
 	}
 	return b
+}
+
+func (t *Table) queueLimit(queued, bytes uint32) float64 {
+	return stats.QueueLimit(float64(t.QueueKnobs.MessagesMax.Get()), float64(t.QueueKnobs.BytesMax.Get()), queued, bytes)
 }
 
 // Backlog sums the queues that hold something.

@@ -89,6 +89,8 @@ type Source struct {
 	// QueueMax is the limit of a queue in messages, for the time until a
 	// growing one is full; nil or 0: none.
 	QueueMax func() int
+	// QueueBytes is the limit in bytes, likewise.
+	QueueBytes func() int
 	// Age returns how long ago the connection in slot opened, in ms. Rates of a
 	// young connection are corrected with it. It is called for candidates, on
 	// the querying goroutine. nil: no correction before Fill has told the age.

@@ -223,7 +223,7 @@ func (s *Scanner) floor32() uint32 { return uint32(min(s.rank.threshold(), math.
 
 // scanEstimates ranks the slots with a queue by wait or drain.
 func (s *Scanner) scanEstimates(src uint32, c *Columns) {
-	limit := s.srcs[src].limit()
+	messages, size := s.srcs[src].limits()
 	blocks(c.Used.Load(), func(from, to uint32) {
 		for ; from < to; from++ {
 			skip, v := above(c.Queued[from:to], 0)
@@ -234,6 +234,7 @@ func (s *Scanner) scanEstimates(src uint32, c *Columns) {
 			if e.win == 0 {
 				continue
 			}
+			limit := QueueLimit(messages, size, v, atomic.LoadUint32(&c.QBytes[from]))
 			if e.score = s.estimateScore(c, &e, v, limit); e.score > s.rank.threshold() {
 				s.offer(e)
 			}
@@ -250,11 +251,28 @@ func (s *Scanner) estimateScore(c *Columns, e *entry, queued uint32, limit float
 	return drainScore(snap.Drain(s.win, float64(queued), limit), queued)
 }
 
-func (src *Source) limit() float64 {
-	if src.QueueMax == nil {
-		return 0
+// limits are the bounds of a queue in messages and bytes, 0 for none.
+func (src *Source) limits() (messages, size float64) {
+	if src.QueueMax != nil {
+		messages = float64(src.QueueMax())
 	}
-	return float64(src.QueueMax())
+	if src.QueueBytes != nil {
+		size = float64(src.QueueBytes())
+	}
+	return messages, size
+}
+
+// QueueLimit is the number of messages, of the mean size of those queued, that
+// a queue can hold before one of its bounds is reached; 0 without bounds.
+func QueueLimit(messages, size float64, queued, bytes uint32) float64 {
+	if size == 0 || queued == 0 || bytes == 0 {
+		return messages
+	}
+	bySize := math.Floor(size / (float64(bytes) / float64(queued)))
+	if messages == 0 {
+		return bySize
+	}
+	return min(messages, bySize)
 }
 
 func (src *Source) age(slot uint32) uint32 {
@@ -315,6 +333,8 @@ func (s *Scanner) describe(e *entry, row *pushdapi.ConnRow, only *Where) bool {
 	snap := w.Snapshot(uint32(s.now), age, queued)
 	row.In, row.Out, row.BytesOut, row.Peak = snap.In[s.win], snap.Out[s.win], snap.Bytes[s.win], snap.Peak[s.win]
 	row.Wait = Estimate(snap.Wait(s.win, float64(queued)))
-	row.Drain = Estimate(snap.Drain(s.win, float64(queued), src.limit()))
+	messages, size := src.limits()
+	limit := QueueLimit(messages, size, queued, uint32(row.Bytes))
+	row.Drain = Estimate(snap.Drain(s.win, float64(queued), limit))
 	return atomic.LoadUint32(&c.Ident[e.slot])>>16 == e.ident>>16
 }
