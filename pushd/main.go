@@ -22,9 +22,11 @@ func run(args []string) int {
 		return exit
 	}
 	tuneRuntime(cfg.Loops)
-	level, _ := daemon.ParseLevel(cfg.LogLevel) // checked by config
-	log := daemon.NewLogger(os.Stderr, daemon.LogOptions{Level: level, JSON: cfg.LogFormat == "json",
-		Journald: daemon.UnderJournald(os.Stderr, os.Getenv)})
+	log, err := daemon.LogTo(os.Stderr, cfg.LogLevel, cfg.LogFormat, os.Getenv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pushd:", err)
+		return config.ExitUsage
+	}
 	n, err := node.New(cfg, log)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pushd:", err)

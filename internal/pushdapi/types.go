@@ -43,7 +43,8 @@ type Stats struct {
 	BytesOut      Windows     `json:"bytes_out"`
 	Received      Windows     `json:"received"` // client messages, per second
 	Totals        Totals      `json:"totals"`
-	// Latency is from the API having read a message to the socket having it.
+	// Latency is from the API having read a message to the socket having it,
+	// over the last 10 to 20 s.
 	Latency    Quantiles         `json:"latency"`
 	Queued     Queued            `json:"queued"`
 	Dropped    Windows           `json:"dropped"`

@@ -95,10 +95,8 @@ func New(cfg config.Config, log *slog.Logger) (*Node, error) {
 	}
 	n.slots = int(min(room, push.SlotMax-1))
 	n.knobs = newKnobs(min(connsMax, 1<<24))
-	for name, value := range cfg.Knobs {
-		if _, err := n.knobs.registry.Set(name, value, "config", ""); err != nil {
-			return nil, err
-		}
+	if _, err := n.knobs.registry.SetMany(cfg.Knobs, "config", ""); err != nil {
+		return nil, err
 	}
 	return n, n.build()
 }

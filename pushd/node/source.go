@@ -55,7 +55,7 @@ func (n *Node) Stats(ctx context.Context) (pushdapi.Stats, error) {
 			continue
 		}
 		totals.Add(&snap.Totals)
-		latency.Merge(&snap.Latency)
+		latency.Merge(&snap.Recent)
 		level.Add(&snap.Windows, now, uint32(min(snap.Totals.Queued, math.MaxUint32)))
 		addRates(&s, &snap.Rates, now)
 		s.Memory.SlabBytes += snap.SlabBytes + snap.BufferBytes

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"pushfleet/internal/push"
 	"pushfleet/pushd/auth"
@@ -65,13 +67,14 @@ func (t *Table) obey(slot uint32, c *Conn, cmd *wire.Command) (code string, err 
 // with the command allows it.
 func (t *Table) loginMore(slot uint32, c *Conn, cmd *wire.Command) error {
 	users := []string{cmd.User}
+	var id auth.Identity
 	switch {
 	case cmd.Token != "":
 		if t.Verifier == nil {
 			return errors.New("this node does not know tokens; log in with a user")
 		}
-		id, err := t.Verifier.Verify(cmd.Token)
-		if err != nil {
+		var err error
+		if id, err = t.Verifier.Verify(cmd.Token); err != nil {
 			return err
 		}
 		if cmd.User == "" {
@@ -86,19 +89,30 @@ func (t *Table) loginMore(slot uint32, c *Conn, cmd *wire.Command) error {
 			return err
 		}
 	}
+	before := t.Router.Users(t.handle(slot), c.users)
 	for _, u := range users {
-		var from *replay
-		if c.is(flagResume) {
-			from = &replay{}
-		}
-		if err := t.login(slot, c, u, from); err != nil {
+		if err := t.login(slot, c, u, nil); err != nil {
 			return err
 		}
 	}
+	if len(t.Router.Users(t.handle(slot), c.users)) > 1 {
+		c.clear(flagResume) // a position would not say whose it is
+	}
+	t.renew(c, id.Expires, slices.Contains(before, users[0]))
 	if t.Tracer.Active() {
 		t.traceOpen(slot, c, users)
 	}
 	return nil
+}
+
+// renew takes over the end of a further token: a new token of a user that was
+// logged in before prolongs the connection, one of another user can only
+// shorten it.
+func (t *Table) renew(c *Conn, at time.Time, same bool) {
+	left := time.Duration(int64(c.expires)*1e9 - t.Loop.Now())
+	if same || !c.is(flagExpires) || time.Until(at) < left {
+		t.setExpiry(c, at)
+	}
 }
 
 func (t *Table) bind(slot uint32, c *Conn, group string) error {

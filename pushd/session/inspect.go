@@ -19,7 +19,8 @@ type Snapshot struct {
 	Totals       stats.Totals
 	Rates        Rates
 	Windows      decay.Windows // of all queues of the loop together
-	Latency      hist.Log      // publish to socket
+	Latency      hist.Log      // publish to socket, since the start
+	Recent       hist.Log      // the same over the last 10 to 20 s
 	Turns        hist.Log
 	NowMS        uint32
 	Live         int64
@@ -38,6 +39,8 @@ func (t *Table) Snapshot(s *Snapshot) {
 	t.countRates()
 	s.Totals = t.allTotals()
 	s.Rates, s.Windows, s.Latency, s.Turns = t.rates, t.windows, t.latency, t.turns
+	s.Recent = t.latency
+	s.Recent.Since(&t.marks[0])
 	s.NowMS = t.nowMS
 	s.Live = int64(t.slots.Live())
 	s.BufferBytes = t.buffers.Used()

@@ -199,8 +199,10 @@ func (t *Table) answer(slot uint32, why push.CloseReason, detail string, respons
 func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	c := &t.conns[slot]
 	c.proto = r.Proto
-	if r.Resume {
-		c.set(flagResume)
+	if r.Resume && len(id.Users) == 1 {
+		c.set(flagResume) // a position is of one user; with several it would not say whose
+	} else if r.Last != "" {
+		defer func() { t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, r.Last)) }()
 	}
 	if r.KeepAlive && r.Proto == push.ProtoPoll {
 		c.set(flagKeep)
@@ -216,8 +218,12 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 		t.traceOpen(slot, c, id.Users)
 	}
 	t.greet(slot, c, r)
-	for i, user := range id.Users {
-		if err := t.login(slot, c, user, resumeOf(r, i)); err != nil {
+	var from *replay
+	if c.is(flagResume) {
+		from = &replay{asked: r.Last}
+	}
+	for _, user := range id.Users {
+		if err := t.login(slot, c, user, from); err != nil {
 			t.details[slot] = err.Error()
 			t.goodbye(slot, push.CloseAuth)
 			return
@@ -244,17 +250,7 @@ func (t *Table) greet(slot uint32, c *Conn, r *wire.Request) {
 	t.control(slot, c, codec.Control(b, wire.TypeHello, hello))
 }
 
-// resumeOf is the position that the client's first user goes on from.
-func resumeOf(r *wire.Request, i int) *replay {
-	if !r.Resume {
-		return nil
-	}
-	if i > 0 {
-		return &replay{}
-	}
-	return &replay{asked: r.Last}
-}
-
+// replay is the position that a resumable client goes on from, if it told one.
 type replay struct{ asked string }
 
 // login makes a user reachable over the connection and offers what it missed.
@@ -283,6 +279,7 @@ func (t *Table) login(slot uint32, c *Conn, user string, from *replay) error {
 	return nil
 }
 
+// setExpiry ends the connection at the time given; zero changes nothing.
 func (t *Table) setExpiry(c *Conn, at time.Time) {
 	if at.IsZero() {
 		return

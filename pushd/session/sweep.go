@@ -22,7 +22,14 @@ func (t *Table) Tick() {
 	t.sweep()
 	t.queues.Trim()
 	t.countRates()
+	if t.nowMS-t.marked >= markEvery {
+		t.marks[0], t.marks[1], t.marked = t.marks[1], t.latency, t.nowMS
+	}
 }
+
+// markEvery is the least time in ms that recent latency is of; the most is
+// twice that.
+const markEvery = 10_000
 
 func (t *Table) comeDue(e entry) {
 	c := &t.conns[e.slot]

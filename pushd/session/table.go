@@ -92,6 +92,8 @@ type Table struct {
 	rates   Rates
 	windows decay.Windows // of all queues of the loop together: level and peak
 	latency hist.Log      // publish to socket
+	marks   [2]hist.Log   // latency as it was 10 to 20 s and 0 to 10 s ago
+	marked  uint32        // ms clock of the newer one
 	turns   hist.Log      // length of turns
 }
 
