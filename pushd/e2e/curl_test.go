@@ -129,7 +129,7 @@ func TestCurlPoll(t *testing.T) {
 	pushNumbers(t, n.API, "a", 2, 4, true)
 	var args []string
 	for _, last := range []int{1, 4, 5} { // the first is answered at once, the others wait
-		args = append(args, "-w", "\nconnects %{num_connects}\n", fmt.Sprintf("%s&last=%s-%d", base, epoch, last), "--next")
+		args = append(args, "-N", "-w", "\nconnects %{num_connects}\n", fmt.Sprintf("%s&last=%s-%d", base, epoch, last), "--next")
 	}
 	lines := curl(t, args[:len(args)-1]...)
 	for want := 2; want <= 6; want++ {
