@@ -131,8 +131,9 @@ func planSources(p *Plan, o Options, h host) error {
 	ports := h.portHigh - h.portLow + 1
 	p.PortsPerSource = o.PortsPerSource
 	if p.PortsPerSource <= 0 {
-		// The kernel's search for a free port slows down in a nearly full range.
-		p.PortsPerSource = ports * 8 / 10
+		// connect tries every second port of the range first; once that half is
+		// used up, each connect walks through all of it (a millisecond and more).
+		p.PortsPerSource = ports * 4 / 10
 	}
 	if p.PortsPerSource > ports {
 		return fmt.Errorf("%s ports from one address, but net.ipv4.ip_local_port_range %d-%d has %s; ask for fewer or widen the range (sysctl)",

@@ -33,10 +33,10 @@ func TestPlanFits(t *testing.T) {
 	}
 	f(Options{Conns: 1}, 1, 1)
 	f(Options{Conns: 10_000}, 1, 1)
-	f(Options{Conns: 19_900}, 1, 1)
+	f(Options{Conns: 19_900}, 1, 2)
 	f(Options{Conns: 10_000, Workers: 3}, 3, 1)
-	f(Options{Conns: 200_000, Unshare: true}, 11, 9)
-	f(Options{Conns: 950_000, Unshare: true}, 49, 43)
+	f(Options{Conns: 200_000, Unshare: true}, 11, 18)
+	f(Options{Conns: 950_000, Unshare: true}, 49, 85)
 	f(Options{Conns: 100, PortsPerSource: 10}, 1, 10)
 }
 
@@ -65,7 +65,7 @@ func TestPlanRefuses(t *testing.T) {
 	f(Options{Conns: 950_000, Unshare: true}, func(h *host) { h.freeBytes = 1 << 30 }, "ask for at most 109,780")
 	f(Options{Conns: 10, PortsPerSource: 30_000}, nil, "ip_local_port_range 32768-60999 has 28,232")
 	f(Options{Conns: 100, PortsPerSource: 1, Source: netip.MustParseAddr("127.255.255.200")}, nil, "begin lower")
-	f(Options{Conns: 30_000, Unshare: true, Target: netip.MustParseAddrPort("192.0.2.1:7400")}, nil, "need 2 source addresses")
+	f(Options{Conns: 30_000, Unshare: true, Target: netip.MustParseAddrPort("192.0.2.1:7400")}, nil, "need 3 source addresses")
 	if _, err := makePlan(Options{Conns: 20_000, Target: testTarget}, testHost); !errors.Is(err, ErrNeedsUnshare) {
 		t.Errorf("%v is not ErrNeedsUnshare", err)
 	}
@@ -81,7 +81,7 @@ func TestPlanText(t *testing.T) {
 		}
 	}
 	f(Options{Conns: 10_000}, "10,000 connections from 127.0.0.2, 10,068 fds of 20,000, 66 MB, ramp 2 s")
-	f(Options{Conns: 200_000, Unshare: true, Rate: 10_000}, "200,000 connections from 127.0.0.2 to 127.0.0.10 with 22,585 ports each, "+
+	f(Options{Conns: 200_000, Unshare: true, Rate: 10_000}, "200,000 connections from 127.0.0.2 to 127.0.0.19 with 11,292 ports each, "+
 		"18,290 fds of 20,000 in each of 11 tables, 992 MB, ramp 20 s")
 }
 

@@ -39,7 +39,7 @@ type Options struct {
 	FDsMax  int  // descriptors a table may hold; 0: RLIMIT_NOFILE
 
 	Source         netip.Addr // first source address; zero: 127.0.0.2, none if Target is not loopback
-	PortsPerSource int        // connections from one address; 0: 80 % of the port range
+	PortsPerSource int        // connections from one address; 0: 40 % of the port range
 
 	HandshakesMax    int           // unfinished at a time and worker; 0: 256
 	HandshakeTimeout time.Duration // 0: 10 s
