@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -218,6 +219,20 @@ func TestCountersNeverGoBack(t *testing.T) {
 		delay.Record(1)
 	}
 	f(101, 52, 3)
+}
+
+// Prometheus takes a start time that changes for a restart.
+func TestStartTimeDoesNotTremble(t *testing.T) {
+	b := newBench(t)
+	s := someStats(10)
+	b.node.stats = func(context.Context) (pushdapi.Stats, error) { return s, nil }
+	_, x := scrapeText(t, b)
+	first, _ := x.value("process_start_time_seconds")
+	s.At, s.UptimeSeconds = s.At.Add(15*time.Second+3*time.Millisecond), s.UptimeSeconds+15
+	_, x = scrapeText(t, b)
+	if got, _ := x.value("process_start_time_seconds"); got != first {
+		t.Errorf("the node started at %v, then at %v", first, got)
+	}
 }
 
 func TestRequestsAreCounted(t *testing.T) {

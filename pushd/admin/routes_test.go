@@ -3,8 +3,11 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,34 +170,43 @@ func TestBusy(t *testing.T) {
 	if _, err := b.registry.Set("admin.concurrency", "2", "test", ""); err != nil {
 		t.Fatal(err)
 	}
-	inside, release := make(chan struct{}), make(chan struct{})
+	var inside atomic.Int32
+	release := make(chan struct{})
+	let := sync.OnceFunc(func() { close(release) })
+	defer let()
 	b.node.stats = func(context.Context) (pushdapi.Stats, error) {
-		inside <- struct{}{}
+		inside.Add(1)
 		<-release
 		return someStats(1), nil
 	}
-	done := make(chan error)
+	asked := func(n int32) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%d requests to be inside", n), func() bool { return inside.Load() == n })
+	}
+	done := make(chan error, 3)
 	ask := func(f func(context.Context) error) { go func() { done <- f(t.Context()) }() }
 	stat := func(ctx context.Context) error { _, err := b.client.Stats(ctx); return err }
 	ask(stat)
 	ask(stat)
-	<-inside
-	<-inside
+	asked(2)
 	b.refused(t, "GET", "/v1/knobs", "", 503, "busy", "admin.concurrency")
 	if _, h, _ := b.ask(t, "GET", "/v1/top", ""); h.Get("Retry-After") == "" {
 		t.Error("busy without Retry-After")
 	}
 	// One scrape gets through, a second does not; health needs no place.
-	ask(func(ctx context.Context) error {
-		_, err := http.Get(b.url + "/metrics")
-		return err
+	ask(func(context.Context) error {
+		status, _, text := b.ask(t, "GET", "/metrics", "")
+		if status != 200 {
+			return errors.New(text)
+		}
+		return nil
 	})
-	<-inside
+	asked(3)
 	b.refused(t, "GET", "/metrics", "", 503, "busy")
 	if status, _, _ := b.ask(t, "GET", "/healthz", ""); status != 200 {
 		t.Errorf("healthz: %d while busy", status)
 	}
-	close(release)
+	let()
 	for range 3 {
 		if err := <-done; err != nil {
 			t.Error(err)

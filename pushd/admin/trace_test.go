@@ -14,9 +14,12 @@ import (
 	"pushfleet/internal/pushdapi"
 )
 
-// openTrace asks for a trace and returns its lines as they come.
+// openTrace asks for a trace and returns its lines as they come. A trace from
+// which nothing comes ends with an error after some seconds.
 func openTrace(t *testing.T, ctx context.Context, b *bench) (*http.Response, *bufio.Scanner) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, "GET", b.url+"/v1/trace?user=ann", nil)
 	if err != nil {
 		t.Fatal(err)
