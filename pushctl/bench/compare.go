@@ -45,6 +45,9 @@ func Compare(nameA string, a *Report, nameB string, b *Report) *Comparison {
 	if a.Rate != b.Rate {
 		c.note("different rates: %s and %s", rateText(a.Rate), rateText(b.Rate))
 	}
+	if a.Plan != nil && b.Plan != nil && a.Plan.Conns != b.Plan.Conns {
+		c.note("different numbers of connections: %s and %s", commas(a.Plan.Conns), commas(b.Plan.Conns))
+	}
 	for _, r := range []*Report{a, b} {
 		for _, s := range r.Invalid {
 			c.note("%s is not valid: %s", r.Title, s)
@@ -56,7 +59,7 @@ func Compare(nameA string, a *Report, nameB string, b *Report) *Comparison {
 			continue
 		}
 		row := Ratio{Name: f.Name, Unit: f.Unit, Better: f.Better, A: f.Value, B: v}
-		if f.Value != 0 {
+		if f.Value != 0 && f.Unit != "share" {
 			row.Ratio = v / f.Value
 		}
 		if low, high, ok := ratioInterval(perSecond(a, f.Name), perSecond(b, f.Name), blockSeconds); ok {

@@ -35,6 +35,7 @@ func clients(n int) Clients {
 }
 
 func TestSoakReportsWhatItDid(t *testing.T) {
+	t.Parallel()
 	var text bytes.Buffer
 	base := filepath.Join(t.TempDir(), "soak")
 	r, err := RunSoak(t.Context(), &Out{Progress: &text}, newFakeNode(t).target(t), Soak{Clients: clients(50),
@@ -78,33 +79,41 @@ func TestSoakReportsWhatItDid(t *testing.T) {
 }
 
 func TestSoakSeesFaults(t *testing.T) {
+	t.Parallel()
 	f := func(set func(*fakeNode), want string) {
-		t.Helper()
-		n := newFakeNode(t)
-		set(n)
-		r, err := RunSoak(t.Context(), &Out{}, n.target(t), Soak{Clients: clients(5),
-			Publish: Publish{Rate: 500, Size: 100}, For: 500 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(strings.Join(append(r.Wrong, r.Invalid...), "; "), want) {
-			t.Errorf("wrong %q, invalid %q; want %q", r.Wrong, r.Invalid, want)
-		}
-		if err := r.Err(true, false); !errors.Is(err, ErrLost) && len(r.Wrong) > 0 {
-			t.Errorf("error %v, want ErrLost", err)
-		}
-		if err := r.Err(true, true); err != nil {
-			t.Errorf("error %v though everything is allowed", err)
-		}
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			seesFault(t, set, want)
+		})
 	}
 	f(func(n *fakeNode) { n.loseEvery = 50 }, "lost without a gap frame")
 	f(func(n *fakeNode) { n.loseEvery = 1 }, "did not arrive")
 	f(func(n *fakeNode) { n.doubleEvery = 50 }, "came twice")
 	f(func(n *fakeNode) { n.refuse = true }, "refused")
-	f(func(n *fakeNode) { n.quiet = true }, "before")
+	f(func(n *fakeNode) { n.quiet = true }, "before the last result")
+}
+
+func seesFault(t *testing.T, set func(*fakeNode), want string) {
+	n := newFakeNode(t)
+	set(n)
+	r, err := RunSoak(t.Context(), &Out{}, n.target(t), Soak{Clients: clients(5),
+		Publish: Publish{Rate: 500, Size: 100}, For: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(append(r.Wrong, r.Invalid...), "; "), want) {
+		t.Errorf("wrong %q, invalid %q; want %q", r.Wrong, r.Invalid, want)
+	}
+	if err := r.Err(true, false); !errors.Is(err, ErrLost) && len(r.Wrong) > 0 {
+		t.Errorf("error %v, want ErrLost", err)
+	}
+	if err := r.Err(true, true); err != nil {
+		t.Errorf("error %v though everything is allowed", err)
+	}
 }
 
 func TestSoakPipelined(t *testing.T) {
+	t.Parallel()
 	r, err := RunSoak(t.Context(), &Out{}, newFakeNode(t).target(t), Soak{Clients: clients(20),
 		Publish: Publish{Size: 200, Window: 64}, For: 500 * time.Millisecond})
 	if err != nil {
@@ -116,6 +125,7 @@ func TestSoakPipelined(t *testing.T) {
 }
 
 func TestFloodPrintsThePlanAndEndsOnInterrupt(t *testing.T) {
+	t.Parallel()
 	var text bytes.Buffer
 	n := newFakeNode(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -134,6 +144,7 @@ func TestFloodPrintsThePlanAndEndsOnInterrupt(t *testing.T) {
 }
 
 func TestMsggenCountsInBursts(t *testing.T) {
+	t.Parallel()
 	r, err := RunMsggen(t.Context(), &Out{}, newFakeNode(t).target(t), Msggen{
 		Publish: Publish{Rate: 10_000, Burst: 100, Count: 1000, Users: 3, Size: 100, Choice: "zipf"}})
 	if err != nil || r.Published.Sent != 1000 || r.Published.Result.Absent != 1000 {
@@ -146,6 +157,7 @@ func TestMsggenCountsInBursts(t *testing.T) {
 }
 
 func TestBroadcastMeasuresBothSorts(t *testing.T) {
+	t.Parallel()
 	n := newFakeNode(t)
 	run := func() *Report {
 		r, err := RunBroadcast(t.Context(), &Out{}, n.target(t), Broadcast{Clients: clients(30), Rounds: 2, Bytes: 256, Rate: 1000, Size: 100})
@@ -166,6 +178,7 @@ func TestBroadcastMeasuresBothSorts(t *testing.T) {
 }
 
 func TestFloorTakesTurns(t *testing.T) {
+	t.Parallel()
 	var text bytes.Buffer
 	r, err := RunFloor(t.Context(), &Out{Progress: &text}, newFakeNode(t).target(t), Floor{Clients: clients(20),
 		Rates: []float64{500}, Size: 200, Cast: 256, Rounds: 4, Phase: 150 * time.Millisecond,
@@ -190,6 +203,7 @@ func TestFloorTakesTurns(t *testing.T) {
 }
 
 func TestDemoRunsUntilStopped(t *testing.T) {
+	t.Parallel()
 	n := newFakeNode(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
