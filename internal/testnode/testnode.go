@@ -22,9 +22,35 @@ type Node struct {
 	t   testing.TB
 }
 
+// Config is the configuration that a test may edit.
+type Config = config.Config
+
 // Start runs a node until the test ends. edit, if not nil, changes its
 // configuration first.
-func Start(t testing.TB, edit func(*config.Config)) *Node {
+func Start(t testing.TB, edit func(*Config)) *Node {
+	t.Helper()
+	n, err := start(t, edit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Node{Node: n, t: t, API: pushdapi.New(n.PrivateAddr(), pushdapi.Options{})}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Try starts a node that is expected not to start, and returns why.
+func Try(t testing.TB, edit func(*Config)) error {
+	t.Helper()
+	n, err := start(t, edit)
+	if err == nil {
+		err = n.Stop(t.Context())
+		t.Errorf("the node started; stop: %v", err)
+		return nil
+	}
+	return err
+}
+
+func start(t testing.TB, edit func(*Config)) (*node.Node, error) {
 	t.Helper()
 	cfg := config.Default(func(string) string { return "" })
 	cfg.Listen = []string{"127.0.0.1:0"}
@@ -46,15 +72,9 @@ func Start(t testing.TB, edit func(*config.Config)) *Node {
 	}
 	n, err := node.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := n.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s := &Node{Node: n, t: t}
-	s.API = pushdapi.New(n.PrivateAddr(), pushdapi.Options{})
-	t.Cleanup(s.Stop)
-	return s
+	return n, n.Start(t.Context())
 }
 
 // Stop ends the node; it is called at the test's end anyway.

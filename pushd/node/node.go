@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pushfleet/internal/decay"
+	"pushfleet/internal/hist"
 	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushd/config"
@@ -53,6 +54,9 @@ type Node struct {
 
 	topMu sync.Mutex
 	top   stats.Scanner
+
+	histMu         sync.Mutex
+	latency, turns hist.Log // of all loops, since the start
 
 	rateMu    sync.Mutex
 	published decay.Rate

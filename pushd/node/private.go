@@ -40,6 +40,8 @@ func (n *Node) startPrivate() error {
 }
 
 func (n *Node) serve(l net.Listener, h http.Handler) {
+	// Without it any web page could have a browser on this machine publish.
+	h = http.NewCrossOriginProtection().Handler(h)
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	n.private.servers = append(n.private.servers, s)
 	n.running.Add(1)

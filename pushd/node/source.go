@@ -45,6 +45,7 @@ func (n *Node) Stats(ctx context.Context) (pushdapi.Stats, error) {
 	}
 	all, silent := n.snapshots(ctx)
 	s.SilentLoop = silent
+	n.keepHistograms(all)
 	var (
 		totals  stats.Totals
 		latency hist.Log
@@ -234,18 +235,27 @@ func (n *Node) Trace(ctx context.Context, user string, emit func(pushdapi.TraceE
 	}
 }
 
-// Histograms are the latency histograms of /metrics.
+// histograms are the latency histograms of /metrics, as of the last Stats: a
+// scrape takes both from one moment.
 func (n *Node) histograms() []admin.Histogram {
-	all, _ := n.snapshots(context.Background())
-	latency, turns := new(hist.Log), new(hist.Log)
+	n.histMu.Lock()
+	defer n.histMu.Unlock()
+	latency, turns := n.latency, n.turns // copies: the next Stats writes to n's
+	return []admin.Histogram{
+		{Name: "pushd_deliver_latency_seconds", Log: &latency, Bounds: hist.LatencyBounds()},
+		{Name: "pushd_loop_turn_seconds", Log: &turns, Bounds: hist.LatencyBounds()},
+	}
+}
+
+func (n *Node) keepHistograms(all []*session.Snapshot) {
+	n.histMu.Lock()
+	defer n.histMu.Unlock()
+	n.latency.Reset()
+	n.turns.Reset()
 	for _, s := range all {
 		if s != nil {
-			latency.Merge(&s.Latency)
-			turns.Merge(&s.Turns)
+			n.latency.Merge(&s.Latency)
+			n.turns.Merge(&s.Turns)
 		}
-	}
-	return []admin.Histogram{
-		{Name: "pushd_deliver_latency_seconds", Log: latency, Bounds: hist.LatencyBounds()},
-		{Name: "pushd_loop_turn_seconds", Log: turns, Bounds: hist.LatencyBounds()},
 	}
 }
