@@ -125,7 +125,7 @@ func (w *worker) opened(slot uint32, c *record) {
 func (w *worker) settle(c *record) {
 	if c.flags&flagSettled == 0 {
 		c.flags |= flagSettled
-		w.swarm.settled(1)
+		w.settling++
 	}
 }
 

@@ -106,9 +106,9 @@ type Latency struct {
 func (s *Swarm) Snapshot() Counts {
 	var sum Counts
 	for _, w := range s.workers {
-		w.mu.Lock()
-		sum.add(&w.counts)
-		w.mu.Unlock()
+		w.showMu.Lock()
+		sum.add(&w.shown)
+		w.showMu.Unlock()
 	}
 	sum.Target = int64(s.opts.Conns)
 	return sum

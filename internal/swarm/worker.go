@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -54,14 +55,21 @@ type worker struct {
 	request  []byte // scratch
 	now      int64  // ns, read at the begin of each turn and after each read
 	armed    int64
+	settling int64 // settled in this turn
 
-	// mu is held by the loop for each turn, and by readers of these.
+	// mu is held by the loop for each turn, and by readers of the latencies.
 	mu     sync.Mutex
 	counts Counts
 	total  *Latency
 	recent *Latency
 	epoch  string // of the server's positions
 	epochs uint16 // how often it has changed
+
+	// showMu guards what the loop shows of its counts after each turn. A turn
+	// may take long where many workers share few processors; who only wants to
+	// count must not wait for it.
+	showMu sync.Mutex
+	shown  Counts
 
 	inMu  sync.Mutex
 	inbox []outgoing
@@ -157,6 +165,23 @@ func (w *worker) turn(events []unix.EpollEvent) {
 	w.runTimers()
 	w.runDials()
 	w.arm()
+	w.show()
+	if w.settling > 0 { // after show: who waits for Ready wants to see them
+		w.swarm.settled(w.settling)
+		w.settling = 0
+	}
+}
+
+// show publishes the counts. The maps change rarely and are copied then.
+func (w *worker) show() {
+	w.showMu.Lock()
+	closed, failed := w.shown.ClosedBy, w.shown.FailedBy
+	if w.shown.Closed != w.counts.Closed || w.shown.Failed != w.counts.Failed || len(failed) != len(w.counts.FailedBy) {
+		closed, failed = maps.Clone(w.counts.ClosedBy), maps.Clone(w.counts.FailedBy)
+	}
+	w.shown = w.counts
+	w.shown.ClosedBy, w.shown.FailedBy = closed, failed
+	w.showMu.Unlock()
 	w.received.Store(w.counts.Received)
 }
 
@@ -282,5 +307,5 @@ func (w *worker) closeAll() {
 			c.state = connEnded
 		}
 	}
-	w.received.Store(w.counts.Received)
+	w.show()
 }

@@ -19,7 +19,6 @@ import (
 type usage struct {
 	CPU      time.Duration
 	Switches uint64 // voluntary, of the threads that live
-	PSS      int64  // bytes
 }
 
 // processCPU reads another process's CPU clock: exact to nanoseconds, all
@@ -48,8 +47,13 @@ func readUsage(pid int) (usage, error) {
 	for _, path := range tasks {
 		u.Switches += uint64(procField(path, "voluntary_ctxt_switches:"))
 	}
-	u.PSS = procField(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:") << 10
 	return u, nil
+}
+
+// processPSS returns a process's proportional share of memory in bytes, 0 if
+// it cannot be read.
+func processPSS(pid int) int64 {
+	return procField(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:") << 10
 }
 
 // procField returns the number behind the name at the begin of a line, 0 if it

@@ -153,13 +153,19 @@ func (r *run) sample(ctx context.Context) {
 	now := r.out.Now()
 	dt := max(now.Sub(r.last.at).Seconds(), 1e-3)
 	s := Sample{Second: now.Sub(r.begin).Seconds(), Phase: r.phase}
+	if cpu, err := processCPU(r.target.PID); err == nil {
+		s.NodeCPU = (cpu - r.last.cpu).Seconds() / dt
+		r.last.cpu = cpu
+	}
 	if r.swarm != nil {
 		c := r.swarm.Snapshot()
 		s.Open, s.Closed = c.Open, c.Closed
 		s.Received = float64(c.Received-r.last.received) / dt
-		l := r.swarm.Latency(true)
-		q := quantiles(&l.Kind[0])
-		s.P50, s.P99, s.P999, s.Max = q.P50, q.P99, q.P999, q.Max
+		if c.Received > r.last.received { // reading latencies waits for the workers
+			l := r.swarm.Latency(true)
+			q := quantiles(&l.Kind[0])
+			s.P50, s.P99, s.P999, s.Max = q.P50, q.P99, q.P999, q.Max
+		}
 		r.last.received = c.Received
 	}
 	if r.pub != nil {
@@ -171,9 +177,8 @@ func (r *run) sample(ctx context.Context) {
 		s.NodeAsked, s.Queued, s.NodePSS = true, st.Queued.Messages, st.Memory.PSSBytes
 	}
 	// Asked of the kernel, because a node may answer what it measured before.
-	if u, err := readUsage(r.target.PID); err == nil {
-		s.NodeCPU, s.NodePSS = (u.CPU-r.last.cpu).Seconds()/dt, u.PSS
-		r.last.cpu = u.CPU
+	if pss := processPSS(r.target.PID); pss > 0 {
+		s.NodePSS = pss
 	}
 	r.last.at = now
 	r.report.Samples = append(r.report.Samples, s)
@@ -199,8 +204,8 @@ const statsTimeout = 900 * time.Millisecond
 
 // pss is the node's memory: from the kernel, else what it says itself.
 func (r *run) pss(ctx context.Context) int64 {
-	if u, err := readUsage(r.target.PID); err == nil && u.PSS > 0 {
-		return u.PSS
+	if pss := processPSS(r.target.PID); pss > 0 {
+		return pss
 	}
 	if st := r.stats(ctx); st != nil {
 		return st.Memory.PSSBytes
