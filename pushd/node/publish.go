@@ -73,10 +73,6 @@ func (s sessions) Kick(h push.Handle, why push.CloseReason) bool {
 func (s sessions) Describe(h push.Handle) (row pushdapi.ConnRow, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	_ = s.n.on(ctx, h, func(t *session.Table) {
-		var d pushdapi.Conn
-		d, ok = t.Describe(h)
-		row = d.ConnRow
-	})
-	return row, ok
+	d, err := ask(ctx, s.n, h, func(t *session.Table) (pushdapi.Conn, bool) { return t.Describe(h) })
+	return d.ConnRow, err == nil
 }

@@ -29,7 +29,8 @@ func (n *Node) snapshots(ctx context.Context) (all []*session.Snapshot, silent [
 		s := &session.Snapshot{}
 		if err := w.loop.Do(ctx, func() { w.table.Snapshot(s) }); err != nil {
 			silent = append(silent, w.loop.Index)
-			s = nil // the loop may still write to it
+			all = append(all, nil) // the loop may still write to s
+			continue
 		}
 		all = append(all, s)
 	}
@@ -181,24 +182,35 @@ func (n *Node) Conn(ctx context.Context, h push.Handle) (pushdapi.Conn, error) {
 	return d, nil
 }
 
-func (n *Node) describe(ctx context.Context, h push.Handle) (d pushdapi.Conn, at time.Time, err error) {
-	found := false
-	err = n.on(ctx, h, func(t *session.Table) { d, found = t.Describe(h) })
+// found is an answer of a loop about a connection that may be gone.
+type found[T any] struct {
+	v  T
+	ok bool
+}
+
+// ask has the loop that owns a connection answer. A loop that is late answers
+// into memory that nobody reads any more.
+func ask[T any](ctx context.Context, n *Node, h push.Handle, f func(*session.Table) (T, bool)) (v T, err error) {
+	answer := new(found[T])
+	err = n.on(ctx, h, func(t *session.Table) { answer.v, answer.ok = f(t) })
 	switch {
-	case errors.Is(err, reactor.ErrEnded), err == nil && !found:
-		return d, at, errNotFound
+	case errors.Is(err, reactor.ErrEnded), err == nil && !answer.ok:
+		return v, errNotFound
+	case err != nil:
+		return v, err
 	}
+	return answer.v, nil
+}
+
+func (n *Node) describe(ctx context.Context, h push.Handle) (d pushdapi.Conn, at time.Time, err error) {
+	d, err = ask(ctx, n, h, func(t *session.Table) (pushdapi.Conn, bool) { return t.Describe(h) })
 	d.Node = n.cfg.NodeName
 	return d, time.Now(), err
 }
 
 // Kick implements admin.Source.
 func (n *Node) Kick(ctx context.Context, h push.Handle, why push.CloseReason) error {
-	found := false
-	err := n.on(ctx, h, func(t *session.Table) { found = t.Kick(h, why) })
-	if err == nil && !found {
-		return errNotFound
-	}
+	_, err := ask(ctx, n, h, func(t *session.Table) (struct{}, bool) { return struct{}{}, t.Kick(h, why) })
 	return err
 }
 
