@@ -19,7 +19,7 @@ const backlog = 4096
 
 // open makes a listening socket in the calling thread's descriptor table.
 func (l *Listener) open() (int, error) {
-	fd, err := l.bind()
+	fd, err := l.bind(true)
 	if err != nil {
 		return -1, err
 	}
@@ -30,7 +30,9 @@ func (l *Listener) open() (int, error) {
 	return fd, nil
 }
 
-func (l *Listener) bind() (int, error) {
+// bind makes a socket with the address, shared with others that share it too,
+// or alone: then it fails if anybody listens there.
+func (l *Listener) bind(share bool) (int, error) {
 	family := unix.AF_INET
 	if l.Addr.Addr().Is6() && !l.Addr.Addr().Is4In6() {
 		family = unix.AF_INET6
@@ -39,10 +41,9 @@ func (l *Listener) bind() (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	for _, o := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
-		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, o, 1); err != nil {
-			break
-		}
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil && share {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	}
 	if err == nil {
 		// Inherited by accepted sockets: one call here instead of one per connection.
@@ -60,10 +61,18 @@ func (l *Listener) bind() (int, error) {
 
 // Resolve turns port 0 into a free port that all loops then share, by binding
 // it (never listening, so that no connection lands there). It also tells early
-// that an address is taken. The returned function gives the port up again;
-// call it when the loops listen.
+// that an address is taken: by another node, too, with which the kernel would
+// let this one share the connections if both run as one user. The returned
+// function gives the port up again; call it when the loops listen.
 func (l *Listener) Resolve() (func(), error) {
-	fd, err := l.bind()
+	if l.Addr.Port() != 0 {
+		alone, err := l.bind(false)
+		if err != nil {
+			return nil, err
+		}
+		unix.Close(alone)
+	}
+	fd, err := l.bind(true)
 	if err != nil {
 		return nil, err
 	}
