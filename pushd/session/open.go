@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"time"
@@ -229,11 +230,7 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 			return
 		}
 	}
-	for _, g := range id.Groups {
-		if err := t.bind(slot, c, g); err != nil {
-			t.error(slot, c, nil, "group", err.Error())
-		}
-	}
+	t.bindAll(slot, c, id.Groups)
 	if r.Proto == push.ProtoPoll {
 		t.due(slot, duePoll, r.Poll)
 	} else if r.Proto != push.ProtoWS {
@@ -242,12 +239,30 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	t.markDirty(slot)
 }
 
-// greet writes the response head and the hello frame together.
+// bindAll joins the groups of a request. What fails is told in one frame: a
+// token may name so many that a frame each would not fit.
+func (t *Table) bindAll(slot uint32, c *Conn, groups []string) {
+	failed, first := 0, error(nil)
+	for _, g := range groups {
+		if err := t.bind(slot, c, g); err != nil {
+			if failed++; first == nil {
+				first = fmt.Errorf("group %q: %w", g, err)
+			}
+		}
+	}
+	if failed > 0 {
+		t.error(slot, c, nil, "group", fmt.Sprintf("%d of %d groups not joined; %v", failed, len(groups), first))
+	}
+}
+
+// greet queues the response head and the hello frame. They are written at the
+// end of the turn, when the users are logged in: whoever has seen the hello can
+// be reached.
 func (t *Table) greet(slot uint32, c *Conn, r *wire.Request) {
 	codec := codecs[c.proto]
 	b := codec.Hello(t.scratch[:0], r)
 	hello := wire.Hello(make([]byte, 0, 128), t.handle(slot).String(), int(t.Knobs.Interval[c.proto].Get()/time.Millisecond), t.Epoch)
-	t.control(slot, c, codec.Control(b, wire.TypeHello, hello))
+	t.queueControl(slot, c, codec.Control(b, wire.TypeHello, hello))
 }
 
 // replay is the position that a resumable client goes on from, if it told one.
