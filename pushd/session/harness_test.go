@@ -130,21 +130,53 @@ func (r *rig) message(data string, meta slab.Meta) slab.Ref {
 	return ref
 }
 
+// publish is send for other goroutines than the test's.
+func (r *rig) publish(user, data string, meta slab.Meta) error {
+	_, err := r.route(user, r.message(data, meta))
+	return err
+}
+
 // send publishes to a user and returns the number of connections reached.
 func (r *rig) send(user, data string, meta slab.Meta) int {
 	r.t.Helper()
-	ref := r.message(data, meta)
+	n, err := r.route(user, r.message(data, meta))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return n
+}
+
+// sendGroup publishes to a group; all stands for everybody.
+func (r *rig) sendGroup(group, data string, receipt uint32) {
+	r.t.Helper()
+	it := reactor.Item{Kind: reactor.KindAll, Msg: r.message(data, slab.Meta{}), Receipt: receipt}
+	if group != all {
+		idx, _, _, ok := r.s.Router.GroupLookup([]byte(group))
+		if !ok {
+			r.t.Fatalf("nobody is in group %q", group)
+		}
+		it.Kind, it.H = reactor.KindGroup, push.Handle(idx)
+	}
+	if r.loop.Post([]reactor.Item{it}) != 1 {
+		r.t.Fatal("inbox full")
+	}
+}
+
+const all = "*"
+
+func (r *rig) route(user string, ref slab.Ref) (int, error) {
 	hs, pos, _ := r.s.Router.Route([]byte(user), ref, nil)
 	var items []reactor.Item
 	for _, h := range hs {
 		r.s.Messages.Retain(ref, 1)
 		items = append(items, reactor.Item{H: h, Msg: ref, Pos: pos})
 	}
-	if n := r.loop.Post(items); n != len(items) {
-		r.t.Fatalf("inbox took %d of %d", n, len(items))
-	}
+	n := r.loop.Post(items)
 	r.s.Messages.Release(ref)
-	return len(hs)
+	if n != len(items) {
+		return n, fmt.Errorf("inbox took %d of %d", n, len(items))
+	}
+	return n, nil
 }
 
 // eventually waits for a condition of the table, asked on the loop.
@@ -274,6 +306,15 @@ func (c *client) read() frame {
 	}
 	return f
 }
+
+// tryRead is read for a client whose connection may end.
+func (c *client) tryRead() (frame, error) {
+	c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	return c.next()
+}
+
+// abort makes Close send an RST.
+func (c *client) abort() { _ = c.conn.(*net.TCPConn).SetLinger(0) }
 
 func (c *client) expectType(typ string) frame {
 	c.t.Helper()
