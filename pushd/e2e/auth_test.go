@@ -113,7 +113,9 @@ func TestAuthTokens(t *testing.T) {
 	f("nobody", "claims", sign(t, jwt.SigningMethodHS256, k.hs256, "", time.Hour), "")
 	token := good["hs"]
 	f("one bit changed", "signature", token[:len(token)-8]+flip(token[len(token)-8:]), "")
-	eventually(t, "12 are closed with reason auth", func() bool { return closedBy(t, n.API, "auth") == 12 })
+	eventually(t, "10 are closed with reason auth, 2 with expired", func() bool {
+		return closedBy(t, n.API, "auth") == 10 && closedBy(t, n.API, "expired") == 2
+	})
 }
 
 // flip changes the first letter of a signature's end.
