@@ -131,7 +131,7 @@ func (t *Table) endPoll(slot uint32, c *Conn) {
 	n := c.inLen
 	c.in, c.inLen = 0, 0
 	c.proto = push.ProtoNone
-	c.clear(flagKeep | flagAnswer | flagResume | flagTraced | flagExpires)
+	c.clear(flagAnswer | flagResume | flagTraced | flagExpires)
 	t.queues.Reset(&c.queue, slot)
 	// A new generation: what is still on its way to the old session is in the
 	// ring too, and must not arrive twice.
@@ -155,6 +155,7 @@ func (t *Table) endPoll(slot uint32, c *Conn) {
 func (t *Table) leave(slot uint32, c *Conn) {
 	t.Router.Drop(t.handle(slot), c.users)
 	c.users = 0
+	delete(t.logins, slot)
 	t.members.DropAll(slot, c.groups, func(g uint32) { t.Router.GroupLeave(g, t.Loop.Index) })
 	c.groups = 0
 }
@@ -184,7 +185,6 @@ func (t *Table) finish(slot uint32, why push.CloseReason, detail string) {
 	t.freePeer(c)
 	t.totals.Closed[why]++
 	t.totals.Open[c.proto]--
-	delete(t.logins, slot)
 	delete(t.details, slot)
 	t.Loop.CloseFD(int(c.fd))
 	gen := c.gen

@@ -25,7 +25,7 @@ func (t *Table) readable(slot uint32, end bool) {
 		case err == unix.EAGAIN || err == unix.EINTR:
 			return
 		case err != nil:
-			t.finish(slot, push.CloseGone, err.Error())
+			t.finish(slot, lossOf(c, err), err.Error())
 			return
 		case n == 0:
 			t.ended(slot, c)
@@ -45,15 +45,19 @@ func (t *Table) readable(slot uint32, end bool) {
 }
 
 // ended is the peer's end of stream.
-func (t *Table) ended(slot uint32, c *Conn) {
-	why := push.CloseGone
+func (t *Table) ended(slot uint32, c *Conn) { t.finish(slot, lossOf(c, nil), "") }
+
+// lossOf is why a connection ends whose socket has ended.
+func lossOf(c *Conn, err error) push.CloseReason {
 	switch {
 	case c.state == StateClosing:
-		why = c.why
-	case c.proto == push.ProtoPoll:
-		why = push.ClosePollDone
+		return c.why
+	case c.unfinished() && c.is(flagKeep):
+		return push.ClosePollDone
+	case err == unix.ETIMEDOUT:
+		return push.CloseHeartbeat // the kernel has watched for us, see watchSilence
 	}
-	t.finish(slot, why, "")
+	return push.CloseGone
 }
 
 // plaintext takes bytes as the codec is to see them. TLS will sit between

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"time"
@@ -205,6 +206,7 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	} else if r.Last != "" {
 		defer func() { t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, r.Last)) }()
 	}
+	c.clear(flagKeep)
 	if r.KeepAlive && r.Proto == push.ProtoPoll {
 		c.set(flagKeep)
 	}
@@ -300,7 +302,8 @@ func (t *Table) setExpiry(c *Conn, at time.Time) {
 		return
 	}
 	c.set(flagExpires)
-	c.expires = uint32((t.Loop.Now() + int64(max(0, time.Until(at)))) / 1e9)
+	// Beyond 136 years of uptime a token lasts for ever.
+	c.expires = uint32(min(t.Loop.Now()/1e9+int64(max(0, time.Until(at))/time.Second), math.MaxUint32))
 }
 
 // watchSilence lets the kernel end a connection whose peer acknowledges

@@ -35,7 +35,7 @@ const (
 	flagTraced                    // somebody watches this user
 	flagShut                      // our side of the socket is shut
 	flagClosed                    // the close frame is written or queued: nothing may follow
-	flagKeep                      // poll: the connection may ask again
+	flagKeep                      // poll: the connection may ask again, or waits to do so
 	flagAnswer                    // poll: end the response with this flush
 	flagPeer6                     // peer address is in a block
 	flagReadMore                  // input left for the next turn
@@ -69,7 +69,7 @@ type Conn struct {
 	msgLen uint32
 
 	opened    uint32 // ms clock
-	expires   uint32 // ms clock / 1024, when the token ends
+	expires   uint32 // s of the clock, when the token ends
 	readAt    uint32 // ms clock of the last read-rate refill
 	readLeft  uint16 // messages the client may send now
 	spare     uint16

@@ -37,6 +37,8 @@ func (t *Table) comeDue(e entry) {
 		return
 	}
 	switch {
+	case e.kind == dueHandshake && c.unfinished() && c.is(flagKeep):
+		t.doom(e.slot, c, push.ClosePollDone, "")
 	case e.kind == dueHandshake && c.unfinished():
 		t.doom(e.slot, c, push.CloseHandshakeTimeout, "")
 	case e.kind == duePoll && c.state == StateOpen && c.proto == push.ProtoPoll:
