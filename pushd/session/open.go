@@ -302,8 +302,9 @@ func (t *Table) setExpiry(c *Conn, at time.Time) {
 		return
 	}
 	c.set(flagExpires)
-	// Beyond 136 years of uptime a token lasts for ever.
-	c.expires = uint32(min(t.Loop.Now()/1e9+int64(max(0, time.Until(at))/time.Second), math.MaxUint32))
+	// Rounded up; beyond 136 years a token lasts for ever.
+	end := t.Loop.Now() + min(int64(max(0, time.Until(at))), 1<<62)
+	c.expires = uint32(min((end+1e9-1)/1e9, math.MaxUint32))
 }
 
 // watchSilence lets the kernel end a connection whose peer acknowledges
