@@ -42,13 +42,13 @@ func (b *Budget) call(trap, a1, a2, a3 uintptr) (uintptr, unix.Errno) {
 }
 
 //go:noinline
-func (b *Budget) call6(trap, a1, a2, a3, a4 uintptr) (uintptr, unix.Errno) {
+func (b *Budget) call6(trap, a1, a2, a3, a4, a5 uintptr) (uintptr, unix.Errno) {
 	if b != nil && b.left > 0 {
 		b.left--
-		r, _, e := unix.RawSyscall6(trap, a1, a2, a3, a4, 0, 0)
+		r, _, e := unix.RawSyscall6(trap, a1, a2, a3, a4, a5, 0)
 		return r, e
 	}
-	r, _, e := unix.Syscall6(trap, a1, a2, a3, a4, 0, 0)
+	r, _, e := unix.Syscall6(trap, a1, a2, a3, a4, a5, 0)
 	return r, e
 }
 
@@ -93,10 +93,17 @@ func (b *Budget) Accept4(fd int, sa *unix.RawSockaddrAny, flags int) (int, error
 	if sa != nil {
 		np = &n
 	}
-	return result(b.call6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(np)), uintptr(flags)))
+	return result(b.call6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(np)), uintptr(flags), 0))
+}
+
+// Getsockopt reads a socket option of n bytes into p; it does not sleep. It
+// returns the number of bytes that the kernel wrote.
+func (b *Budget) Getsockopt(fd, level, name int, p unsafe.Pointer, n uint32) (int, error) {
+	_, e := b.call6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(p), uintptr(unsafe.Pointer(&n)))
+	return result(uintptr(n), e)
 }
 
 // epollPoll is epoll_wait with a timeout of zero.
 func (b *Budget) epollPoll(epfd int, ev []unix.EpollEvent) (int, error) {
-	return result(b.call6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(&ev[0])), uintptr(len(ev)), 0))
+	return result(b.call6(unix.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(&ev[0])), uintptr(len(ev)), 0, 0))
 }

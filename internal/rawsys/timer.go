@@ -32,7 +32,7 @@ func (t *Timer) FD() int { return t.fd }
 // passed; 0 unsets it. b is the budget of the calling goroutine and may be nil.
 func (t *Timer) Set(b *Budget, ns int64) error {
 	t.spec.Value = unix.NsecToTimespec(ns)
-	_, err := result(b.call6(unix.SYS_TIMERFD_SETTIME, uintptr(t.fd), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&t.spec)), 0))
+	_, err := result(b.call6(unix.SYS_TIMERFD_SETTIME, uintptr(t.fd), unix.TFD_TIMER_ABSTIME, uintptr(unsafe.Pointer(&t.spec)), 0, 0))
 	return err
 }
 

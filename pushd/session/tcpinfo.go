@@ -9,12 +9,11 @@ import (
 )
 
 // tcpInfo asks the kernel for one socket's TCP_INFO into the loop's own
-// buffer: the library's wrapper allocates, too much for a sweep of a million.
+// buffer: the library's wrapper allocates, and its ordinary system call wakes
+// the runtime's monitor thread, too much for a sweep of a million.
 func (t *Table) tcpInfo(fd int) (*unix.TCPInfo, bool) {
-	n := uint32(unsafe.Sizeof(t.tcp))
-	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
-		uintptr(unsafe.Pointer(&t.tcp)), uintptr(unsafe.Pointer(&n)), 0)
-	return &t.tcp, e == 0
+	_, err := t.Loop.Budget().Getsockopt(fd, unix.IPPROTO_TCP, unix.TCP_INFO, unsafe.Pointer(&t.tcp), uint32(unsafe.Sizeof(t.tcp)))
+	return &t.tcp, err == nil
 }
 
 func (t *Table) sampleRTT(slot uint32, c *Conn) {
