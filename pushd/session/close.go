@@ -23,7 +23,7 @@ func flushFirst(why push.CloseReason) bool {
 // of the socket, then the other half or close.wait, whichever comes first.
 func (t *Table) goodbye(slot uint32, why push.CloseReason) {
 	c := &t.conns[slot]
-	if c.state == StateFree || c.state == StateClosing {
+	if c.state == StateFree || c.state == StateClosing || c.is(flagDead) {
 		return
 	}
 	if c.proto == push.ProtoNone {

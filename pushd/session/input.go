@@ -77,7 +77,7 @@ func (t *Table) plaintext(slot uint32, c *Conn, b []byte) {
 
 // keep holds the bytes that could not be decoded yet.
 func (t *Table) keep(slot uint32, c *Conn, rest []byte) {
-	if len(rest) == 0 || c.state == StateFree || c.state == StateClosing {
+	if len(rest) == 0 || c.state == StateFree || c.state == StateClosing || c.is(flagDead) {
 		return
 	}
 	if len(rest) > headMax {
@@ -225,9 +225,6 @@ func (t *Table) allowed(slot uint32, c *Conn) bool {
 	}
 	if c.readLeft == 0 {
 		more := int64(t.nowMS-c.readAt) * rate / 1000
-		if c.received == 0 && c.readAt == c.opened {
-			more = rate
-		}
 		if more == 0 {
 			t.goodbye(slot, push.CloseReadRate)
 			return false

@@ -210,6 +210,7 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	if r.KeepAlive && r.Proto == push.ProtoPoll {
 		c.set(flagKeep)
 	}
+	c.readLeft, c.readAt = uint16(t.Knobs.ReadRate.Get()), t.nowMS
 	t.setExpiry(c, id.Expires)
 	if len(id.Logins) > 0 || id.AnyLogin && t.Verifier != nil {
 		t.logins[slot] = id
