@@ -150,3 +150,17 @@ func (c *raw) expectClose(why push.CloseReason) {
 		c.t.Fatalf("after the Close frame: %.200q", rest)
 	}
 }
+
+// smallSendBuffers makes the sockets of all connections take little.
+func (r *rig) smallSendBuffers() {
+	r.t.Helper()
+	r.do(func() {
+		for s := uint32(1); s < r.table.slots.High(); s++ {
+			if c := &r.table.conns[s]; c.state == StateOpen {
+				if err := unix.SetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
+					r.t.Error(err)
+				}
+			}
+		}
+	})
+}
