@@ -99,7 +99,7 @@ func (t *Table) awaitClose(slot uint32, c *Conn, b []byte) []byte {
 			return nil
 		}
 		if n == 0 {
-			return nil
+			return b // a frame in pieces
 		}
 		b = b[n:]
 	}
@@ -118,7 +118,7 @@ func appendCloseEcho(dst, payload []byte) []byte {
 // its replay ring until it asks again.
 func (t *Table) endPoll(slot uint32, c *Conn) {
 	t.control(slot, c, poll.End(t.scratch[:0]))
-	if !c.is(flagKeep) || c.is(flagDead) {
+	if !c.is(flagKeep) || c.is(flagDead) || t.drain != nil {
 		c.why = push.ClosePollDone
 		c.set(flagClosed)
 		t.closing(slot, c)

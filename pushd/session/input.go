@@ -77,8 +77,11 @@ func (t *Table) plaintext(slot uint32, c *Conn, b []byte) {
 
 // keep holds the bytes that could not be decoded yet.
 func (t *Table) keep(slot uint32, c *Conn, rest []byte) {
-	if len(rest) == 0 || c.state == StateFree || c.state == StateClosing || c.is(flagDead) {
+	if len(rest) == 0 || c.state == StateFree || c.is(flagDead) {
 		return
+	}
+	if c.state == StateClosing && len(rest) >= ws.ControlMax {
+		return // no part of a Close frame
 	}
 	if len(rest) > headMax {
 		t.goodbye(slot, push.CloseOversize)
