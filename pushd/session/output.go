@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	framesPerWrite = 128
+	framesPerWrite = 64
 	bytesPerWrite  = 256 << 10
 	// copyMax is the tail length up to which copying is cheaper than another
 	// piece in writev.
-	copyMax = 2 << 10
+	copyMax = 512
 	// writesPerTurn bounds how long one backlog holds the loop.
 	writesPerTurn = 4
 )

@@ -10,7 +10,7 @@ type wheel struct {
 	at    uint64
 }
 
-const wheelSize = 4096 // ticks; deadlines beyond go round again
+const wheelSize = 1024 // ticks; deadlines beyond go round again
 
 type entry struct {
 	slot  uint32
