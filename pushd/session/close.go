@@ -32,9 +32,20 @@ func (t *Table) goodbye(slot uint32, why push.CloseReason) {
 	}
 	c.why = why
 	if !flushFirst(why) {
-		t.queues.DropWaiting(&c.queue, slot, push.DropClosed)
+		t.dropWaiting(slot, c)
 	}
 	t.closing(slot, c)
+}
+
+// left is what waited when the end of a connection was decided.
+type left struct{ messages, bytes uint32 }
+
+// dropWaiting gives up what the goodbye does not wait for.
+func (t *Table) dropWaiting(slot uint32, c *Conn) {
+	if c.queue.Count > 0 {
+		t.left[slot] = left{c.queue.Count, c.queue.Bytes}
+	}
+	t.queues.DropWaiting(&c.queue, slot, push.DropClosed)
 }
 
 // closing offers nothing new from now on; the socket is closed after
@@ -186,6 +197,7 @@ func (t *Table) finish(slot uint32, why push.CloseReason, detail string) {
 	t.totals.Closed[why]++
 	t.totals.Open[c.proto]--
 	delete(t.details, slot)
+	delete(t.left, slot)
 	t.Loop.CloseFD(int(c.fd))
 	gen := c.gen
 	*c = Conn{fd: -1, gen: gen}

@@ -146,7 +146,7 @@ func (t *Table) unbind(slot uint32, c *Conn, group string) error {
 
 // closeAnswer is what a Close frame from the client is answered with.
 func (t *Table) answerClose(slot uint32, c *Conn, payload []byte) {
-	t.queues.DropWaiting(&c.queue, slot, push.DropClosed)
+	t.dropWaiting(slot, c)
 	c.why = push.CloseClient
 	if !c.is(flagClosed) {
 		c.set(flagClosed)

@@ -167,6 +167,9 @@ func (t *Table) epitaph(slot uint32, c *Conn, why push.CloseReason, detail strin
 		Delivered: uint64(c.delivered), Received: uint64(c.received), Drops: t.Cols.Drops[slot],
 		Queued: c.queue.Count, QueuedB: c.queue.Bytes, RTT: t.Cols.RTT[slot], Peer: t.peerOf(c),
 	}
+	if l, ok := t.left[slot]; ok {
+		e.Queued, e.QueuedB = l.messages, l.bytes
+	}
 	if w := t.queues.Window(&c.queue); w != nil {
 		s := w.Snapshot(t.nowMS, t.nowMS-c.opened, c.queue.Count)
 		e.In10, e.Out10, e.Peak100 = float32(s.In[1]), float32(s.Out[1]), float32(s.Peak[2])

@@ -72,6 +72,7 @@ type Table struct {
 	wheel        wheel
 	oldest       fifo              // unfinished handshakes
 	details      map[uint32]string // of connections about to close, for the closed ring
+	left         map[uint32]left   // likewise
 	dirty        []uint32
 	again        []uint32 // slots with input left
 	walks        []walk
@@ -108,7 +109,7 @@ const bufferSpace = 8 << 30
 // NewTable makes the table of a loop with room for slots connections.
 func NewTable(s *Shared, loop *reactor.Loop, slots int) (*Table, error) {
 	t := &Table{Shared: s, Loop: loop, read: make([]byte, 64<<10), scratch: make([]byte, 0, 4<<10),
-		logins: map[uint32]auth.Identity{}, details: map[uint32]string{}, members: router.NewMembers(s.RouterKnobs)}
+		logins: map[uint32]auth.Identity{}, details: map[uint32]string{}, left: map[uint32]left{}, members: router.NewMembers(s.RouterKnobs)}
 	if err := t.mapColumns(int64(slots) + 1); err != nil {
 		return nil, err
 	}
