@@ -341,3 +341,10 @@ func (c *client) say(s string) {
 		c.t.Fatal(err)
 	}
 }
+
+// idle lets the kernel and the loop work for about a millisecond.
+func (r *rig) idle() {
+	for end := time.Now().Add(time.Millisecond); time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
