@@ -40,8 +40,12 @@ func (t *Table) readable(slot uint32, end bool) {
 			return
 		}
 	}
-	c.set(flagReadMore)
-	t.again = append(t.again, slot)
+	// Once only: a client that talks on is told of by the poller too, and each
+	// further entry would come again every turn.
+	if !c.is(flagReadMore) {
+		c.set(flagReadMore)
+		t.again = append(t.again, slot)
+	}
 }
 
 // ended is the peer's end of stream.
