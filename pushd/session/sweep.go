@@ -52,7 +52,7 @@ func (t *Table) comeDue(e entry) {
 }
 
 // sweep looks at a share of the connections per tick, so that it comes round
-// once in the shortest heartbeat interval and pings are spread over it. It
+// twice in the shortest heartbeat interval and pings are spread over it. It
 // reads a dense column; a timer per connection would cost more memory and
 // time than the rest of the heartbeat.
 func (t *Table) sweep() {
@@ -64,10 +64,13 @@ func (t *Table) sweep() {
 	for p := push.ProtoSSE; p < push.ProtoCount; p++ {
 		round = min(round, t.Knobs.Interval[p].Get())
 	}
-	ticks := max(1, uint32(round/t.Loop.TickEvery()))
-	for n := high/ticks + 1; n > 0; n-- {
+	ticks := max(1, uint32(round/2/t.Loop.TickEvery()))
+	n := high/ticks + 1
+	t.sweepTime = time.Duration((high-2)/n+1) * t.Loop.TickEvery()
+	for ; n > 0; n-- {
 		if t.cursor++; t.cursor >= high {
 			t.cursor = 1
+			t.sweeps++
 		}
 		if c := &t.conns[t.cursor]; c.state == StateOpen {
 			t.beat(t.cursor, c)
@@ -83,15 +86,19 @@ func (t *Table) beat(slot uint32, c *Conn) {
 		t.goodbye(slot, push.CloseExpired)
 		return
 	case idle >= t.Knobs.Timeout.Get() && (c.proto == push.ProtoWS || c.is(flagBlocked)):
-		t.doom(slot, c, push.CloseHeartbeat, "")
+		if c.is(flagBlocked) {
+			t.doom(slot, c, push.CloseHeartbeat, "")
+		} else {
+			t.goodbye(slot, push.CloseHeartbeat)
+		}
 		return
-	case idle >= t.Knobs.Interval[c.proto].Get() && c.proto != push.ProtoPoll:
-		t.ping(slot, c)
+	case c.proto != push.ProtoPoll && idle+t.sweepTime > t.Knobs.Interval[c.proto].Get()*time.Duration(1+c.beats):
+		t.ping(slot, c) // at the next look it would be too late
 	}
 	if t.queues.Idle(&c.queue, t.nowMS, idleWindowMS) {
 		t.queues.FreeWindow(&c.queue)
 	}
-	if t.Knobs.SampleRTT.Get() {
+	if t.sweeps&1 == 0 && t.Knobs.SampleRTT.Get() {
 		t.sampleRTT(slot, c)
 	}
 }
@@ -103,9 +110,11 @@ func (t *Table) ping(slot uint32, c *Conn) {
 		return
 	}
 	t.totals.Pings++
-	c.beats++
 	t.control(slot, c, codecs[c.proto].Ping(t.scratch[:0]))
-	if c.proto != push.ProtoWS {
+	switch {
+	case c.proto != push.ProtoWS:
 		t.lastSeen[slot] = t.nowMS // nothing ever comes back; the kernel watches
+	case c.beats < 255:
+		c.beats++
 	}
 }

@@ -81,7 +81,9 @@ type Table struct {
 	read         []byte
 	scratch      []byte
 	cursor       uint32 // of the heartbeat sweep
-	paid         int64  // broadcast pacing: ns clock until which the budget is spent
+	sweeps       uint32
+	sweepTime    time.Duration // until a connection is looked at again
+	paid         int64         // broadcast pacing: ns clock until which the budget is spent
 	drain        *draining
 	logins       map[uint32]auth.Identity // of connections whose token names further users
 	nowMS        uint32
