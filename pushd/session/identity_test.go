@@ -151,6 +151,7 @@ func TestTooManySessionsOfAUser(t *testing.T) {
 }
 
 func TestExpiryClosesAndFlushesFirst(t *testing.T) {
+	t.Parallel()
 	r := startRigWith(t, false, func(s *Shared) { s.Verifier = tokens{} })
 	brief := func(d time.Duration) string {
 		return "token=brief-" + time.Now().UTC().Add(d).Format("2006-01-02T15:04:05.999Z")
