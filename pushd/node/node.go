@@ -55,6 +55,7 @@ type Node struct {
 	topMu sync.Mutex
 	top   stats.Scanner
 
+	spare          sync.Pool // *session.Snapshot, 40 KB each
 	histMu         sync.Mutex
 	latency, turns hist.Log // of all loops, since the start
 

@@ -26,7 +26,10 @@ func (n *Node) snapshots(ctx context.Context) (all []*session.Snapshot, silent [
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	for _, w := range n.workers {
-		s := &session.Snapshot{}
+		s, _ := n.spare.Get().(*session.Snapshot)
+		if s == nil {
+			s = &session.Snapshot{}
+		}
 		if err := w.loop.Do(ctx, func() { w.table.Snapshot(s) }); err != nil {
 			silent = append(silent, w.loop.Index)
 			all = append(all, nil) // the loop may still write to s
@@ -63,6 +66,11 @@ func (n *Node) Stats(ctx context.Context) (pushdapi.Stats, error) {
 		s.Memory.SlabBytes += snap.SlabBytes + snap.BufferBytes
 		s.Loops = append(s.Loops, pushdapi.Loop{Loop: i, Conns: snap.Live, Delivered: stats.Windows(snap.Rates.Delivered.Read(now)),
 			Queued: snap.Totals.Queued, Inbox: n.workers[i].loop.Inbox(), TurnP99: float64(snap.Turns.Quantile(0.99)) / 1e9})
+	}
+	for _, snap := range all {
+		if snap != nil {
+			n.spare.Put(snap)
+		}
 	}
 	s.Queued.Level = stats.Windows(level.Level)
 	s.Latency = quantiles(&latency)
