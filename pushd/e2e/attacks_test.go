@@ -31,8 +31,8 @@ func attacks() []attack {
 		{name: "announces a frame of 1 GB", run: hugeFrame, closed: one(push.CloseOversize)},
 		{name: "sends a header without end", run: endlessHeader, closed: one(push.CloseBadRequest)},
 		{name: "sends fragments without end", run: endlessFragments, closed: one(push.CloseOversize)},
-		{name: "floods pings without reading", run: floodsPings, closed: one(push.CloseControl)},
-		{name: "floods commands without reading", run: floodsCommands, closed: one(push.CloseReadRate)},
+		{name: "floods pings without reading", run: floodsPings, closed: []push.CloseReason{push.CloseControl, push.CloseReadRate}},
+		{name: "floods commands without reading", run: floodsCommands, closed: []push.CloseReason{push.CloseControl, push.CloseReadRate}},
 		{name: "connects and resets", run: connectsAndResets, closed: one(push.CloseGone)},
 	}
 }
