@@ -26,8 +26,9 @@ type writer struct {
 	iov    []unix.Iovec
 	start  int // of the run in buf that is not in iov yet
 	total  int
-	frames []int // lengths of the message frames gathered
-	tails  []int // of them the tails, which count as bytes out
+	frames []int      // lengths of the message frames gathered
+	tails  []int      // of them the tails, which count as bytes out
+	one    wire.Frame // the frame to encode: a local one would escape to the heap
 }
 
 func (w *writer) init() {
@@ -81,7 +82,9 @@ func (w *writer) frame(codec wire.Codec, f *wire.Frame, skip int) {
 	skip -= cutHead
 	cutTail := min(skip, len(f.Tail))
 	w.add(f.Tail[cutTail:])
-	w.add([]byte(foot)[skip-cutTail:])
+	foot = foot[skip-cutTail:]
+	w.buf = append(w.buf, foot...)
+	w.total += len(foot)
 }
 
 // send writes what was gathered in one call.
@@ -164,8 +167,8 @@ func (t *Table) gather(slot uint32, c *Conn) (ctl int) {
 }
 
 func (t *Table) gatherFrame(c *Conn, n *queue.Node, skip int) {
-	f := wire.Frame{Seq: n.Seq, Pos: n.Pos, Epoch: t.Epoch, Tail: t.queues.Tail(n)}
-	t.out.frame(codecs[c.proto], &f, skip)
+	t.out.one = wire.Frame{Seq: n.Seq, Pos: n.Pos, Epoch: t.Epoch, Tail: t.queues.Tail(n)}
+	t.out.frame(codecs[c.proto], &t.out.one, skip)
 }
 
 // gap tells the client which numbers it will not see, before the message n
