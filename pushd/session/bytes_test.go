@@ -78,7 +78,7 @@ func TestBytesThroughATightSocket(t *testing.T) {
 func tight(t *testing.T, p push.Proto, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 9))
 	r := newRig(t, "queue.messages_max", "65536", "queue.bytes_max", "64MiB", "read.rate_max", "0")
-	c := r.reluctant(p, []int{8 << 10, 32 << 10, 128 << 10}[seed])
+	c := r.reluctant(p, []int{8 << 10, 32 << 10, 64 << 10}[seed])
 	list := randomData(rnd, 400, 2<<20)
 	var want bytes.Buffer
 	for i, d := range list {
