@@ -106,16 +106,20 @@ func (u *usage) read(conns int64) (p pushdapi.Process, m pushdapi.Memory) {
 
 func readRuntime(p *pushdapi.Process, m *pushdapi.Memory) {
 	s := []metrics.Sample{
-		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/sched/pauses/total/gc:seconds"},
-		{Name: "/sched/latencies:seconds"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
+		{Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/cpu/classes/idle:cpu-seconds"},
+		{Name: "/sched/pauses/total/gc:seconds"}, {Name: "/sched/latencies:seconds"}, {Name: "/memory/classes/heap/objects:bytes"},
 	}
 	metrics.Read(s)
-	if busy := p.CPUUserSeconds + p.CPUSystemSeconds; busy > 0 {
-		p.GCPercent = 100 * s[0].Value.Float64() / busy
+	// All four in the runtime's own unit, time of its processors: with more of
+	// them than cores that is more than CPU time.
+	gc, idleGC, total, idle := s[0].Value.Float64(), s[1].Value.Float64(), s[2].Value.Float64(), s[3].Value.Float64()
+	if busy := total - idle - idleGC; busy > 0 {
+		p.GCPercent = 100 * (gc - idleGC) / busy
 	}
-	p.GCPauseP99 = quantile(s[1].Value.Float64Histogram(), 0.99)
-	p.SchedP99 = quantile(s[2].Value.Float64Histogram(), 0.99)
-	m.HeapBytes = int64(s[3].Value.Uint64())
+	p.GCPauseP99 = quantile(s[4].Value.Float64Histogram(), 0.99)
+	p.SchedP99 = quantile(s[5].Value.Float64Histogram(), 0.99)
+	m.HeapBytes = int64(s[6].Value.Uint64())
 }
 
 // quantile is the upper bound of the bucket that holds it.

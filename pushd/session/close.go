@@ -55,6 +55,8 @@ func (t *Table) closing(slot uint32, c *Conn) {
 		return
 	}
 	if c.state != StateClosing {
+		t.free(&c.msg)
+		c.msgLen = 0
 		t.setState(slot, StateClosing)
 		t.due(slot, dueClose, t.Knobs.CloseWait.Get())
 	}

@@ -34,6 +34,9 @@ func (t *Table) readable(slot uint32, end bool) {
 		t.totals.BytesIn += uint64(n)
 		t.lastSeen[slot] = t.nowMS
 		c.beats = 0
+		if c.state == StateClosing && !t.goodbyeLeft(slot, c, n) {
+			return
+		}
 		gen := c.gen
 		t.plaintext(slot, c, t.read[:n])
 		if c.gen != gen || c.state == StateFree || c.is(flagDead) || n < len(t.read) && !end {
@@ -46,6 +49,20 @@ func (t *Table) readable(slot uint32, end bool) {
 		c.set(flagReadMore)
 		t.again = append(t.again, slot)
 	}
+}
+
+// closingReadMax is what a client may still send after our goodbye. More than
+// was under way is a client that does not listen: it is cut off.
+const closingReadMax = 256 << 10
+
+// goodbyeLeft counts what a closing connection still sends.
+func (t *Table) goodbyeLeft(slot uint32, c *Conn, n int) bool {
+	c.msgLen += uint32(n) // no message is collected any more
+	if c.msgLen > closingReadMax {
+		t.doom(slot, c, c.why, "")
+		return false
+	}
+	return true
 }
 
 // ended is the peer's end of stream.

@@ -39,7 +39,7 @@ func NewKnobs(r *knob.Registry, fdMax int64) Knobs {
 		ReadBytesMax: r.Bytes(knob.Spec{Name: "read.message_bytes_max", Risk: knob.Low,
 			Help: "Largest message a client may send; larger ones close with reason oversize."}, 64<<10, 128, 1<<20),
 		ReadRate: r.Int(knob.Spec{Name: "read.rate_max", Unit: "messages/s", Risk: knob.Medium,
-			Help: "Client messages per second and connection, with bursts of as many; more close with reason read_rate. 0 is no limit."}, 1000, 0, 60_000),
+			Help: "Client messages per second and connection, with bursts of as many; more close with reason read_rate. 0 is no limit."}, 200, 0, 60_000),
 		ControlMax: r.Bytes(knob.Spec{Name: "queue.control_bytes_max", Risk: knob.Low,
 			Help: "Control frames that may wait for one connection; a client that causes more without reading closes with reason control."}, 16<<10, 1<<10, 60<<10),
 		BuffersMax: r.Bytes(knob.Spec{Name: "conns.buffer_bytes_max", Risk: knob.Medium,
