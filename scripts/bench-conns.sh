@@ -47,4 +47,4 @@ until bin/pushctl --node "$dir/admin.sock" stats >/dev/null 2>&1; do
 done
 echo "bench: $conns connections, $loops loops, $(ulimit -n) descriptors per table"
 bin/pushctl --node "$dir/admin.sock" bench soak --addr 127.0.0.1:17400 \
-	--conns "$conns" --ramp "${RAMP:-10000/s}" --rate "${RATE:-1000/s}" --for "$for" --report "bin/conns-$conns"
+	--conns "$conns" ${FLAGS:-} --ramp "${RAMP:-10000/s}" --rate "${RATE:-1000/s}" --for "$for" --report "bin/conns-$conns"
