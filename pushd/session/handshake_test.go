@@ -129,6 +129,7 @@ func TestHeadOfAnySizeUpToTheBoundIsTaken(t *testing.T) {
 }
 
 func TestSilentHandshakeTimesOut(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "handshake.timeout", "500ms")
 	f := func(in string) {
 		t.Helper()

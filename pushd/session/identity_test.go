@@ -137,7 +137,7 @@ func TestGroupsOfATokenThatAreTooMany(t *testing.T) {
 }
 
 func TestTooManySessionsOfAUser(t *testing.T) {
-	r := newRig(t, "user.sessions_max", "2")
+	r := newRig(t, "user.sessions_max", "2", "close.wait", "100ms")
 	r.ws("user=u")
 	r.stream("user=u", "*/*")
 	r.rawWS("user=u").expectClose(push.CloseAuth)

@@ -86,6 +86,7 @@ func TestPollWaitsAnswersAndGoesOn(t *testing.T) {
 }
 
 func TestPollTimeIsUp(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c := r.raw()
 	c.ask("user=u&poll=1")
@@ -150,6 +151,7 @@ func TestTooMuchPipelinedIsRefused(t *testing.T) {
 // A kept connection is as new with each request: the rights of one poll are not
 // those of the next session.
 func TestKeptConnectionForgetsTheLastSession(t *testing.T) {
+	t.Parallel()
 	r := startRigWith(t, false, func(s *Shared) { s.Verifier = tokens{} })
 	c := r.raw()
 	c.ask("token=boss&poll=1") // may log in anybody

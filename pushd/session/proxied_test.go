@@ -63,6 +63,7 @@ func TestProxyHeaderNamesThePeer(t *testing.T) {
 }
 
 func TestBadProxyHeadersClose(t *testing.T) {
+	t.Parallel()
 	r := startRig(t, true, "handshake.timeout", "500ms", "close.wait", "100ms")
 	f := func(in string, why push.CloseReason) {
 		t.Helper()

@@ -74,6 +74,7 @@ func (r *rig) stuck(user string) (c *raw, n int) {
 }
 
 func TestFullQueueByPolicy(t *testing.T) {
+	t.Parallel()
 	f := func(policy string, metas []slab.Meta, want ...string) {
 		t.Helper()
 		r := newRig(t, "queue.messages_max", "4", "queue.normal.policy", policy)
@@ -147,6 +148,7 @@ func TestPolicyDisconnectClosesAsSlow(t *testing.T) {
 }
 
 func TestSlowClientThatNeverReadsIsCutOff(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, "queue.messages_max", "10", "queue.normal.policy", "disconnect", "close.wait", "100ms")
 	r.stuck("u")
 	for i := range 10 {
