@@ -119,6 +119,9 @@ func (t *Table) flush(slot uint32, c *Conn) {
 		}
 	}
 	t.account(slot, c, out, bytes)
+	if out > 0 && c.proto == push.ProtoPoll {
+		c.set(flagAnswer) // though a gap behind the message may still wait for the socket
+	}
 	if c.is(flagDead) {
 		t.finish(slot, c.why, "")
 		return

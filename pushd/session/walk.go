@@ -31,6 +31,10 @@ func (t *Table) startWalk(it *reactor.Item) {
 	if !w.all {
 		w.group, w.cursor = uint32(it.H), 0
 	}
+	if t.slots.Live() == 0 {
+		t.endWalk(&w) // nobody to wait for; the loop may be about to end
+		return
+	}
 	t.walks = append(t.walks, w)
 }
 
@@ -56,7 +60,8 @@ func (t *Table) stepWalks() {
 	t.walks = left
 	if rate := t.Knobs.BroadcastRate.Get(); rate > 0 {
 		share := float64(rate) / float64(max(1, t.Loop.Loops))
-		t.paid = max(t.paid, t.Loop.Now()-int64(100*time.Millisecond)) + int64(float64(served)/share*1e9)
+		// An idle loop looks again at the next tick: what is due until then adds up.
+		t.paid = max(t.paid, t.Loop.Now()-int64(t.Loop.TickEvery())) + int64(float64(served)/share*1e9)
 	}
 }
 
