@@ -148,6 +148,20 @@ func TestGroupWalkWithMembersComingAndGoing(t *testing.T) {
 	})
 }
 
+// A paced broadcast that comes to a loop without connections ends at once: when
+// the loop itself is ending, no turn would come back to it.
+func TestBroadcastToNobodyIsReleased(t *testing.T) {
+	r := newRig(t, "broadcast.rate_max", "1")
+	c := r.counted(func(id uint32) {
+		r.do(func() { r.table.paid = 1 << 62 })
+		r.sendGroup(all, "1", id)
+	})
+	if c.Delivered != 0 {
+		t.Errorf("delivered to %d", c.Delivered)
+	}
+	r.eventually("released", func() bool { return r.s.Messages.Bytes() == 0 })
+}
+
 // The pace is an upper bound; what goes to one user goes on meanwhile.
 func TestBroadcastPace(t *testing.T) {
 	const n, rate, slice = 40, 100, 2
