@@ -1,0 +1,5 @@
+package store
+
+const childDir = "KEEPER_STORE_CHILD"
+
+func runChild(string) {}

@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// One port serves two kinds of streams. Whoever dials says which, and to which
+// cluster it belongs: members of different clusters never speak raft with each
+// other, whatever their configurations say.
+const (
+	helloMagic   = "pfk1"
+	kindRaft     = 'r'
+	kindCall     = 'c'
+	streamsMax   = 256 // connections from others; more are closed at once
+	callMax      = 64 << 10
+	helloTimeout = 5 * time.Second
+)
+
+// link carries raft's streams and our calls. It is raft's StreamLayer.
+type link struct {
+	listener  net.Listener
+	network   Network
+	creds     *credentials // nil = plain
+	advertise string
+	ident     *identity
+	answer    func(call) reply
+	log       *slog.Logger
+	timeout   time.Duration
+
+	accepted chan net.Conn // raft's, after their hello
+	closed   chan struct{}
+	once     sync.Once
+	work     sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[*linkConn]struct{} // all open ones; nil once closed
+}
+
+var _ raft.StreamLayer = (*link)(nil)
+
+func newLink(c Config, ident *identity, answer func(call) reply) (*link, error) {
+	l := &link{
+		network: c.Network, advertise: c.Advertise, ident: ident, answer: answer, log: c.Log,
+		timeout: c.Timing.RPC, accepted: make(chan net.Conn), closed: make(chan struct{}),
+		conns: map[*linkConn]struct{}{},
+	}
+	var err error
+	if c.TLS.used() {
+		if l.creds, err = newCredentials(c.TLS, c.Log); err != nil {
+			return nil, err
+		}
+	}
+	if l.listener, err = c.Network.Listen(c.Listen); err != nil {
+		return nil, fmt.Errorf("listen for members: %w", err)
+	}
+	if err := l.checkAddress(); err != nil {
+		return nil, errors.Join(err, l.listener.Close())
+	}
+	return l, nil
+}
+
+func (l *link) checkAddress() error {
+	a := l.listener.Addr()
+	if l.creds == nil && !loopback(a) {
+		return fmt.Errorf("members must not speak without TLS on %s: give CA, certificate and key, or listen on 127.0.0.1", a)
+	}
+	if l.advertise != "" {
+		return nil
+	}
+	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
+		return fmt.Errorf("listening on %s does not tell the others where to dial: give an address to advertise", a)
+	}
+	l.advertise = a.String()
+	return nil
+}
+
+// serve accepts connections until Close.
+func (l *link) serve() {
+	l.work.Go(func() {
+		for {
+			c, err := l.listener.Accept()
+			if err != nil {
+				select {
+				case <-l.closed:
+					return
+				case <-time.After(50 * time.Millisecond): // no descriptors, most likely
+					l.log.Warn("accept of a member's connection", "err", err)
+					continue
+				}
+			}
+			if t, err := l.track(c); err == nil {
+				l.work.Go(func() { l.greet(t) }) // ends in bounded time, or with Close
+			}
+		}
+	})
+}
+
+// greet reads whom the connection is for, with a deadline for all of it.
+func (l *link) greet(t *linkConn) {
+	t.SetDeadline(time.Now().Add(helloTimeout))
+	if l.creds != nil {
+		t.Conn = tls.Server(t.Conn, l.creds.server())
+	}
+	kind, cluster, err := readHello(t)
+	switch {
+	case err != nil:
+		l.log.Warn("connection refused", "from", t.RemoteAddr(), "err", err)
+	case kind == kindCall:
+		err = l.serveCall(t)
+	case cluster != l.ident.cluster() || cluster == "":
+		l.log.Warn("connection of another cluster refused", "from", t.RemoteAddr(), "theirs", cluster, "ours", l.ident.cluster())
+	default:
+		t.SetDeadline(time.Time{})
+		select {
+		case l.accepted <- t:
+			return
+		case <-l.closed:
+		}
+	}
+	t.Close()
+}
+
+func (l *link) serveCall(t net.Conn) error {
+	var c call
+	if err := json.NewDecoder(io.LimitReader(t, callMax)).Decode(&c); err != nil {
+		return err
+	}
+	t.SetDeadline(time.Now().Add(2 * l.timeout)) // a join waits for its commit
+	return json.NewEncoder(t).Encode(l.answer(c))
+}
+
+// call asks the member at the address.
+func (l *link) call(ctx context.Context, address string, c call) (reply, error) {
+	var r reply
+	t, err := l.dial(ctx, address, kindCall)
+	if err != nil {
+		return r, err
+	}
+	defer t.Close()
+	defer context.AfterFunc(ctx, func() { t.Close() })()
+	if err := json.NewEncoder(t).Encode(c); err != nil {
+		return r, fmt.Errorf("ask %s: %w", address, err)
+	}
+	if err := json.NewDecoder(io.LimitReader(t, callMax)).Decode(&r); err != nil {
+		return r, fmt.Errorf("answer of %s: %w", address, err)
+	}
+	return r, nil
+}
+
+// Dial opens a stream for raft.
+func (l *link) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return l.dial(ctx, string(address), kindRaft)
+}
+
+func (l *link) dial(ctx context.Context, address string, kind byte) (net.Conn, error) {
+	c, err := l.network.DialContext(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	t, err := l.track(c)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { t.SetDeadline(time.Unix(1, 0)) })()
+	if l.creds != nil {
+		secure := tls.Client(c, l.creds.client(address))
+		if err := secure.HandshakeContext(ctx); err != nil {
+			t.Close()
+			return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		}
+		t.Conn = secure
+	}
+	if _, err := t.Write(hello(kind, l.ident.cluster())); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func hello(kind byte, cluster string) []byte {
+	return append(append([]byte(helloMagic), kind, byte(len(cluster))), cluster...)
+}
+
+func readHello(r io.Reader) (kind byte, cluster string, err error) {
+	var head [len(helloMagic) + 2]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, "", fmt.Errorf("hello: %w", err)
+	}
+	kind = head[len(helloMagic)]
+	if string(head[:len(helloMagic)]) != helloMagic || kind != kindRaft && kind != kindCall {
+		return 0, "", errors.New("hello: not a member of a keeper")
+	}
+	name := make([]byte, head[len(helloMagic)+1])
+	if _, err := io.ReadFull(r, name); err != nil {
+		return 0, "", fmt.Errorf("hello: %w", err)
+	}
+	return kind, string(name), nil
+}
+
+// Accept returns the next stream for raft.
+func (l *link) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.accepted:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr is where the others dial.
+func (l *link) Addr() net.Addr { return address(l.advertise) }
+
+type address string
+
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
+
+// Close ends all streams: raft's transport would leave those open that others
+// have dialled.
+func (l *link) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.listener.Close()
+		l.mu.Lock()
+		open := l.conns
+		l.conns = nil
+		l.mu.Unlock()
+		for c := range open {
+			c.Close()
+		}
+	})
+	return nil
+}
+
+// wait returns when all our goroutines have ended, after Close.
+func (l *link) wait() { l.work.Wait() }
+
+// linkConn is one open connection; Conn is replaced by its TLS form before
+// anybody else uses it.
+type linkConn struct {
+	net.Conn
+	raw  net.Conn
+	link *link
+}
+
+func (l *link) track(c net.Conn) (*linkConn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns == nil || len(l.conns) >= streamsMax {
+		c.Close()
+		return nil, net.ErrClosed
+	}
+	t := &linkConn{c, c, l}
+	l.conns[t] = struct{}{}
+	return t, nil
+}
+
+// Close closes the socket without the goodbye of TLS, which could block.
+func (c *linkConn) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.conns, c)
+	c.link.mu.Unlock()
+	return c.raw.Close()
+}
+
+// SetDeadline acts on the socket: the TLS form may be just being made.
+func (c *linkConn) SetDeadline(t time.Time) error { return c.raw.SetDeadline(t) }
