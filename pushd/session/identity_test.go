@@ -157,13 +157,14 @@ func TestExpiryClosesAndFlushesFirst(t *testing.T) {
 		return "token=brief-" + time.Now().UTC().Add(d).Format("2006-01-02T15:04:05.999Z")
 	}
 	c := r.rawWS(brief(1500 * time.Millisecond))
+	s := r.stream(brief(1500*time.Millisecond), "text/event-stream")
 	long := r.rawWS(brief((1<<32 + 1) * time.Second)) // more seconds than 32 bits hold
 	r.send("brief", "1", slab.Meta{})
 	if f := c.frame(); !strings.Contains(string(f.Payload), `"data":1`) {
 		t.Errorf("frame %q", f.Payload)
 	}
 	c.expectClose(push.CloseExpired)
-	s := r.stream(brief(1500*time.Millisecond), "text/event-stream")
+	s.expectData("1")
 	if f := s.expectType("close"); f.num("code") != 4201 || f.str("reason") != "expired" {
 		t.Errorf("told %v", f)
 	}
