@@ -253,7 +253,9 @@ func (l *Loop) wait() ([]unix.EpollEvent, error) {
 	if l.busy || l.next < len(l.items) || l.acceptable() {
 		return l.poller.Poll()
 	}
-	return l.poller.Wait()
+	events, err := l.poller.Wait()
+	l.inbox.sleeping.Store(0) // woken by a socket: who posts now need not wake
+	return events, err
 }
 
 func (l *Loop) dispatch(ev *unix.EpollEvent) {

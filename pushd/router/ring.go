@@ -3,14 +3,16 @@ package router
 import (
 	"math"
 
+	"pushfleet/internal/push"
 	"pushfleet/pushd/slab"
 )
 
 // ring holds the newest messages of a resumable user: positions pos-count+1 to
-// pos. 48 bytes, made with the first message.
+// pos. 52 bytes, made with the first message.
 type ring struct {
 	user       uint32
 	pos        uint32 // of the newest message
+	base       uint32 // position before the first message ever
 	count      uint32
 	head, tail uint32 // nodes, oldest first; threads the free list
 	used       uint32 // ms clock of the last message or resumption
@@ -83,6 +85,39 @@ func (s *shard) resume(u uint32, q *Resume, again bool) {
 	q.Messages = s.collect(&g, min(missed, g.count))
 }
 
+// Missed returns what was routed to the first user of h after position after
+// and before position before, and has not reached the connection: publishers
+// take positions under the shard's lock, but their deliveries may overtake each
+// other or be refused by a full inbox. One reference of each message is the
+// caller's. gap tells that some of it is not held any more.
+//
+// Only the loop that owns h may call it.
+func (r *Router) Missed(h push.Handle, head Link, after, before uint32) (missed []Replay, gap bool) {
+	r.walk(h, head, func(s *shard, _ Link, e session) bool {
+		i := s.users[e.user].ring
+		if i == 0 || i == ringLater {
+			return false
+		}
+		g := s.rings[i]
+		if int32(g.base-after) > 0 {
+			after = g.base // nothing was before
+		}
+		if held := g.pos - g.count; int32(held-after) > 0 {
+			gap = int32(before-after) > 1
+			after = held
+		}
+		for _, m := range s.collect(&g, g.pos-after) {
+			if int32(before-m.Pos) > 0 {
+				missed = append(missed, m)
+			} else {
+				s.r.msgs.Release(m.Msg)
+			}
+		}
+		return false
+	})
+	return missed, gap
+}
+
 // collect retains the newest n messages of a ring that have not expired.
 func (s *shard) collect(g *ring, n uint32) []Replay {
 	if n == 0 {
@@ -116,7 +151,7 @@ func (s *shard) append(u uint32, msg slab.Ref) (pos uint32, held bool) {
 	g.pos++
 	if g.pos == 0 { // 0 is no position
 		s.emptyRing(i)
-		g.pos = 1
+		g.pos, g.base = 1, 0
 	}
 	limit := uint32(s.r.knobs.ReplayMessages.Get())
 	for g.count > 0 && g.count >= limit {
@@ -138,7 +173,7 @@ func (s *shard) makeRing(u uint32) uint32 {
 	if i == 0 {
 		return 0
 	}
-	s.rings[i] = ring{user: u, pos: s.floor}
+	s.rings[i] = ring{user: u, pos: s.floor, base: s.floor}
 	rec.ring = i
 	return i
 }

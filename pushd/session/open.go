@@ -288,6 +288,7 @@ func (t *Table) login(slot uint32, c *Conn, user string, from *replay) error {
 	if resume == nil {
 		return nil
 	}
+	c.pos = resume.Pos
 	if resume.Gap {
 		t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, from.asked))
 	}

@@ -43,7 +43,7 @@ const (
 	flagDead                      // the socket is lost: closed at the end of the turn
 )
 
-// Conn is everything a connection is, 136 bytes without pointers. Only the
+// Conn is everything a connection is, 144 bytes without pointers. Only the
 // owning loop writes it. Statistics columns hold the rest: backlog, drops,
 // round-trip time, last sign of life (24 bytes), and windows once it had a
 // message (84 bytes).
@@ -72,11 +72,12 @@ type Conn struct {
 	expires   uint32 // s of the clock, when the token ends
 	readAt    uint32 // ms clock of the last read-rate refill
 	readLeft  uint16 // messages the client may send now
-	spare     uint16
+	_         uint16
 	peer      [4]byte // IPv4, or a slab.Ref to 16 bytes
 	delivered uint32
 	received  uint32
 	bytesOut  uint64
+	pos       uint32 // position of the message offered last, with flagResume
 }
 
 func (c *Conn) is(f flag) bool { return c.flags&f != 0 }

@@ -247,7 +247,34 @@ func (t *Table) Item(it *reactor.Item) {
 		t.settled(it.Receipt, push.DropGone)
 		return
 	}
+	if c.is(flagResume) && it.Pos != 0 && !t.inOrder(it.H, c, it.Pos) {
+		t.queues.Bin().Release(it.Msg)
+		t.settled(it.Receipt, push.DropNone)
+		return
+	}
 	t.settled(it.Receipt, t.offer(it.H.Slot(), c, it.Msg, it.Pos))
+}
+
+// inOrder offers what was routed before a message but has not come, because
+// another publisher is late or an inbox was full: positions must not run
+// backwards nor leave anything out, or a client that resumes would lose it. It
+// is false for a message that was offered in this way.
+func (t *Table) inOrder(h push.Handle, c *Conn, pos uint32) bool {
+	ahead := int32(pos - c.pos)
+	if ahead <= 0 {
+		return false
+	}
+	if ahead > 1 {
+		missed, gap := t.Router.Missed(h, c.users, c.pos, pos)
+		if gap {
+			t.controlFrame(h.Slot(), c, wire.TypeGap, wire.GapReplay(nil, string(wire.AppendPos(nil, t.Epoch, c.pos))))
+		}
+		for _, m := range missed {
+			t.offer(h.Slot(), c, m.Msg, m.Pos)
+		}
+	}
+	c.pos = pos
+	return true
 }
 
 // offer puts a message into a connection's queue and takes over the reference.
