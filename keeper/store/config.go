@@ -46,7 +46,10 @@ type Config struct {
 	VotersMax       int    // members beyond stay without vote, 0 = 5
 	CommandMax      int    // bytes in one command, 0 = 1 MiB
 
-	files types.VFS // tests: where WAL writes; nil = the directory
+	readOnly bool // a dry run: nothing is written
+
+	files   types.VFS // tests: where WAL writes; nil = the directory
+	segment int       // tests: bytes of a WAL segment; 0 = walSegment
 }
 
 // Timing holds how long members wait for one another.
@@ -99,6 +102,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.InflightMax, 1024)
 	orElse(&c.VotersMax, 5)
 	orElse(&c.CommandMax, 1<<20)
+	orElse(&c.segment, walSegment)
 	if c.Network == nil {
 		c.Network = tcp{}
 	}

@@ -12,10 +12,8 @@ import (
 
 	"github.com/hashicorp/raft"
 	boltdb "github.com/hashicorp/raft-boltdb/v2"
-	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
-	"github.com/hashicorp/raft-wal/segment"
 	"go.etcd.io/bbolt"
 )
 
@@ -97,32 +95,22 @@ func (d *disk) openWAL(c Config) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if c.files == nil {
-		c.files = fs.New()
+	m := &mendingLog{dir: dir, config: c, meta: &metadb.BoltMetaDB{}}
+	if m.config.files == nil {
+		m.config.files = fs.New()
 	}
-	meta := &metadb.BoltMetaDB{}
-	w, err := wal.Open(dir, wal.WithSegmentSize(walSegment), wal.WithLogger(hclogger(c.Log)),
-		wal.WithSegmentFiler(segment.NewFiler(dir, c.files)), wal.WithMetaStore(meta))
-	if err != nil {
-		return errors.Join(err, meta.Close())
+	if err := m.open(); err != nil {
+		return errors.Join(err, m.meta.Close())
 	}
-	d.stable, d.closer = w, walCloser{w, meta}
-	d.setLog(w)
+	d.stable, d.closer = m, m
+	d.setLog(m)
 	return nil
 }
-
-// walCloser closes the file of terms and votes too, which WAL leaves open.
-type walCloser struct {
-	log  *wal.WAL
-	meta *metadb.BoltMetaDB
-}
-
-func (c walCloser) Close() error { return errors.Join(c.log.Close(), c.meta.Close()) }
 
 func (d *disk) openBolt(c Config) error {
 	b, err := boltdb.New(boltdb.Options{
 		Path:        boltFile(c.Dir),
-		BoltOptions: &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType},
+		BoltOptions: &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, ReadOnly: c.readOnly},
 	})
 	if err != nil {
 		return err
@@ -152,7 +140,14 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock of the state directory: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	// A process that another goroutine starts has our descriptors until its
+	// exec, and with them a lock that we have just given back.
+	for try := 0; errors.Is(err, syscall.EWOULDBLOCK) && try < 50; try++ {
+		time.Sleep(10 * time.Millisecond)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("state directory %s is in use by a running member; stop it first: %w", dir, err)
 	}

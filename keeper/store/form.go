@@ -32,7 +32,7 @@ func (s *Store) form(ctx context.Context) {
 		}
 		if err.Error() != said {
 			said = err.Error()
-			s.log.Warn("not in a cluster yet", "err", err)
+			s.log.Info("not in a cluster yet", "why", err)
 		}
 		pause := s.cfg.Timing.Retry/2 + rand.N(s.cfg.Timing.Retry)
 		select {

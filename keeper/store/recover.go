@@ -33,6 +33,7 @@ func Recover(cfg Config, peers []Member, dryRun bool) (Recovery, error) {
 	if err := cfg.check(); err != nil {
 		return Recovery{}, err
 	}
+	cfg.readOnly = dryRun
 	d, err := openDisk(cfg)
 	if err != nil {
 		return Recovery{}, err

@@ -37,6 +37,7 @@ type Store struct {
 	raft    *raft.Raft
 	disk    *disk
 	link    *link
+	calls   raft.WithClose // raft's side of link
 	machine *replica
 	slots   chan struct{} // one per Apply under way
 	ident   *identity
@@ -97,6 +98,7 @@ func start(cfg Config, d *disk) (*Store, error) {
 		s.cancel()
 		return nil, errors.Join(fmt.Errorf("start from %s: %w", cfg.Dir, err), transport.Close(), s.link.Close())
 	}
+	s.calls = transport
 	s.link.serve()
 	s.watchLeader()
 	s.spawn(s.form)
@@ -125,8 +127,7 @@ func (s *Store) Stop(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.cancel()
-		s.link.Close()
-		err := s.raft.Shutdown().Error()
+		err := errors.Join(s.calls.Close(), s.link.Close(), s.raft.Shutdown().Error())
 		s.work.Wait()
 		s.link.wait()
 		s.closed = errors.Join(err, s.disk.close())

@@ -10,6 +10,7 @@ import (
 )
 
 func TestWriteAndRead(t *testing.T) {
+	t.Parallel()
 	f := func(n int, pipes *pipeNet) {
 		t.Helper()
 		c := foundCluster(t, n, pipes)
@@ -45,6 +46,7 @@ func TestWriteAndRead(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
+	t.Parallel()
 	f := func(kind LogKind, survives bool) {
 		t.Helper()
 		c := foundCluster(t, 1, newPipeNet(), func(cfg *Config) { cfg.LogKind = kind })
@@ -70,6 +72,7 @@ func TestKinds(t *testing.T) {
 }
 
 func TestKindCannotChange(t *testing.T) {
+	t.Parallel()
 	c := foundCluster(t, 1, newPipeNet())
 	c.kill("k1")
 	if _, err := Open(c.configOf("k1", func(cfg *Config) { cfg.LogKind = Bolt })); err == nil {
@@ -78,6 +81,7 @@ func TestKindCannotChange(t *testing.T) {
 }
 
 func TestDirectoryIsLocked(t *testing.T) {
+	t.Parallel()
 	c := foundCluster(t, 1, newPipeNet())
 	if _, err := Open(c.configOf("k1", func(cfg *Config) { cfg.Listen = "other:1" })); err == nil {
 		t.Fatal("two members opened one directory")
@@ -89,6 +93,7 @@ func TestDirectoryIsLocked(t *testing.T) {
 }
 
 func TestFollowerNamesLeader(t *testing.T) {
+	t.Parallel()
 	c := newCluster3(t, newPipeNet())
 	l := c.leader()
 	want := ErrNotLeader{l.cfg.ID, l.Addr()}
@@ -108,6 +113,7 @@ func TestFollowerNamesLeader(t *testing.T) {
 }
 
 func TestApplyBounds(t *testing.T) {
+	t.Parallel()
 	c := foundCluster(t, 1, newPipeNet(), func(cfg *Config) { cfg.CommandMax, cfg.InflightMax = 10, 1 })
 	l := c.leader()
 	if _, _, err := l.Apply(t.Context(), make([]byte, 11)); err == nil {
@@ -135,6 +141,7 @@ func TestApplyBounds(t *testing.T) {
 // TestCutOffLeader: what the old leader takes while it is alone must not be
 // acknowledged, and it must not serve reads.
 func TestCutOffLeader(t *testing.T) {
+	t.Parallel()
 	pipes := newPipeNet()
 	c := newCluster3(t, pipes)
 	c.write("a")
@@ -158,6 +165,7 @@ func TestCutOffLeader(t *testing.T) {
 }
 
 func TestAppliedWakes(t *testing.T) {
+	t.Parallel()
 	c := newCluster3(t, newPipeNet())
 	index := uint64(0)
 	type woken struct {

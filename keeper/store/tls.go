@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 )
 
 // TLSFiles name PEM files. They are read again when they change, at the next
@@ -54,10 +55,18 @@ func (c *credentials) look() string {
 	var s string
 	for _, name := range []string{c.files.CA, c.files.Cert, c.files.Key} {
 		if i, err := os.Stat(name); err == nil {
-			s += fmt.Sprint(i.Size(), i.ModTime().UnixNano(), i.Sys(), ";")
+			s += fmt.Sprint(i.Size(), i.ModTime().UnixNano(), inode(i), ";")
 		}
 	}
 	return s
+}
+
+// inode tells a file from one that was renamed over it.
+func inode(i os.FileInfo) uint64 {
+	if st, ok := i.Sys().(*syscall.Stat_t); ok {
+		return st.Ino
+	}
+	return 0
 }
 
 func (c *credentials) read() error {
