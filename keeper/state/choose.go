@@ -57,28 +57,26 @@ func (s *State) candidate(r *rollout, n *keeperapi.Node, at keeperapi.Time) bool
 		return false
 	}
 	for knob := range r.Values {
-		if !s.declares(n, knob) {
+		if !s.declares(n, knob) || s.shielded(n, r.Scope, knob) {
 			return false
 		}
 	}
-	return !s.shielded(n, r.Scope, r.Values)
+	return true
 }
 
-// shielded tells whether a value closer to the node than the scope hides one
-// of the knobs: then the node would not get the rollout's in the end either.
-func (s *State) shielded(n *keeperapi.Node, scope keeperapi.Scope, values map[string]string) bool {
-	for knob := range values {
-		layer := scope.Layer()
-		if layer != keeperapi.LayerNode && s.scopes[keeperapi.NodeScope(n.ID)][knob] != nil {
+// shielded tells whether a value closer to the node than the scope hides the
+// knob: then the node would not get a rollout's value in the end either.
+func (s *State) shielded(n *keeperapi.Node, scope keeperapi.Scope, knob string) bool {
+	layer := scope.Layer()
+	if layer != keeperapi.LayerNode && s.scopes[keeperapi.NodeScope(n.ID)][knob] != nil {
+		return true
+	}
+	if layer != keeperapi.LayerFleet {
+		return false
+	}
+	for name, value := range n.Labels {
+		if s.scopes[keeperapi.Scope(name+"="+value)][knob] != nil {
 			return true
-		}
-		if layer != keeperapi.LayerFleet {
-			continue
-		}
-		for name, value := range n.Labels {
-			if s.scopes[keeperapi.Scope(name+"="+value)][knob] != nil {
-				return true
-			}
 		}
 	}
 	return false

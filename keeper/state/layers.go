@@ -28,9 +28,7 @@ func (s *State) layersOf(n *keeperapi.Node, knob string) []layer {
 	for name, value := range n.Labels { // any order: sorted below
 		add(keeperapi.Scope(name + "=" + value))
 	}
-	slices.SortFunc(out[groups:], func(a, b layer) int {
-		return cmp.Or(cmp.Compare(a.value.Revision, b.value.Revision), cmp.Compare(b.scope, a.scope))
-	})
+	slices.SortFunc(out[groups:], byStrength)
 	add(keeperapi.NodeScope(n.ID))
 	for _, r := range s.running {
 		if v := r.valueFor(s, n, knob); v != nil {
@@ -50,13 +48,18 @@ func winner(layers []layer, at keeperapi.Time) *layer {
 			continue
 		}
 		l := &layer{layers[i].scope, v}
-		group := l.scope.Layer() == keeperapi.LayerGroup
-		if best != nil && group && best.scope.Layer() == keeperapi.LayerGroup && best.value.Revision > v.Revision {
-			continue
+		bothGroups := best != nil && best.scope.Layer() == keeperapi.LayerGroup && l.scope.Layer() == keeperapi.LayerGroup
+		if !bothGroups || byStrength(*best, *l) < 0 {
+			best = l
 		}
-		best = l
 	}
 	return best
+}
+
+// byStrength orders groups, the weakest first. What returns after a temporary
+// value has an older revision, so the order is not fixed once for all.
+func byStrength(a, b layer) int {
+	return cmp.Or(cmp.Compare(a.value.Revision, b.value.Revision), cmp.Compare(b.scope, a.scope))
 }
 
 // held returns what the node must hold for the knob; ok is false for its

@@ -40,13 +40,14 @@ func (r *rollout) value(v string, revision uint64, at keeperapi.Time) *keeperapi
 		Guard: r.Guard, Rollout: r.ID, Deadline: r.Deadline}
 }
 
-// valueFor returns what the node holds by the rollout, or nil.
+// valueFor returns what the node holds by the rollout, or nil. Once all are
+// reached, that is what the node would hold with the rollout done.
 func (r *rollout) valueFor(s *State, n *keeperapi.Node, knob string) *keeperapi.Value {
 	v := r.given[knob]
-	if v == nil || !r.in[n.ID] && !(r.All && r.Scope.Covers(n.ID, n.Labels) && !s.shielded(n, r.Scope, r.Values)) {
-		return nil
+	if v == nil || r.in[n.ID] || r.All && r.Scope.Covers(n.ID, n.Labels) && !s.shielded(n, r.Scope, knob) {
+		return v
 	}
-	return v
+	return nil
 }
 
 // drop forgets a node that left.

@@ -130,7 +130,7 @@ func (s *State) take(i *image) error {
 func (s *State) takeRest(i *image) error {
 	for _, one := range i.Rollouts {
 		r := &rollout{Rollout: one}
-		if s.rollouts[r.ID] != nil || len(r.Steps) == 0 {
+		if s.rollouts[r.ID] != nil || r.Step < 0 || r.Step >= len(r.Steps) {
 			return errDamaged
 		}
 		r.read()
