@@ -84,3 +84,15 @@ type Change struct {
 	Why      string `json:"why,omitempty"`
 	From     string `json:"from,omitempty"`
 }
+
+// NodeDiff is what one node would hold otherwise after a change. An empty text
+// is the node's default.
+type NodeDiff struct {
+	Node     string `json:"node"`
+	Knob     string `json:"knob"`
+	Old      string `json:"old,omitempty"`
+	New      string `json:"new,omitempty"`
+	OldScope Scope  `json:"old_scope,omitempty"`
+	NewScope Scope  `json:"new_scope,omitempty"`
+	Deadline Time   `json:"deadline_ms,omitempty"` // of the new one
+}

@@ -13,47 +13,85 @@ type layer struct {
 	value *keeperapi.Value
 }
 
-// layersOf returns what each scope that covers the node says about a knob, the
-// weakest first: fleet, groups, node, canary. Of several groups the latest
-// revision is the strongest, and of one revision the first by name.
-func (s *State) layersOf(n *keeperapi.Node, knob string) []layer {
-	var out []layer
+// view is one node with the scopes that cover it, found once for all knobs.
+type view struct {
+	s      *State
+	n      *keeperapi.Node
+	scopes []scoped // the weakest first: fleet, groups, node
+	layers []layer  // scratch
+}
+
+type scoped struct {
+	scope keeperapi.Scope
+	knobs map[string]*keeperapi.Value
+}
+
+// viewOf looks up a node's scopes. A node that is not known is in the fleet
+// and in its own scope only.
+func (s *State) viewOf(id string) *view {
+	n := s.nodes[id]
+	if n == nil {
+		n = &keeperapi.Node{ID: id}
+	}
+	v := &view{s: s, n: n}
 	add := func(scope keeperapi.Scope) {
-		if v := s.scopes[scope][knob]; v != nil {
-			out = append(out, layer{scope, v})
+		if knobs := s.scopes[scope]; knobs != nil {
+			v.scopes = append(v.scopes, scoped{scope, knobs})
 		}
 	}
 	add(keeperapi.Fleet)
-	groups := len(out)
-	for name, value := range n.Labels { // any order: sorted below
+	for name, value := range n.Labels { // any order: layersOf sorts
 		add(keeperapi.Scope(name + "=" + value))
 	}
-	slices.SortFunc(out[groups:], byStrength)
-	add(keeperapi.NodeScope(n.ID))
-	for _, r := range s.running {
-		if v := r.valueFor(s, n, knob); v != nil {
-			out = append(out, layer{keeperapi.CanaryScope(r.ID), v})
+	add(keeperapi.NodeScope(id))
+	return v
+}
+
+// layersOf returns what each scope that covers the node says about a knob, the
+// weakest first: fleet, groups, node, canary. Of several groups the latest
+// revision is the strongest, and of one revision the first by name. The slice
+// is good until the next call.
+func (v *view) layersOf(knob string) []layer {
+	out := v.layers[:0]
+	first, groups := 0, 0
+	for _, sc := range v.scopes {
+		value := sc.knobs[knob]
+		if value == nil {
+			continue
+		}
+		if sc.scope.Layer() == keeperapi.LayerGroup {
+			if groups == 0 {
+				first = len(out)
+			}
+			groups++
+		}
+		out = append(out, layer{sc.scope, value})
+	}
+	if groups > 1 {
+		slices.SortFunc(out[first:first+groups], byStrength)
+	}
+	for _, r := range v.s.running {
+		if value := r.valueFor(v.s, v.n, knob); value != nil {
+			out = append(out, layer{keeperapi.CanaryScope(r.ID), value})
 		}
 	}
+	v.layers = out
 	return out
 }
 
-// winner returns the strongest layer at a time; nil if only the default is
-// left.
-func winner(layers []layer, at keeperapi.Time) *layer {
-	var best *layer
-	for i := range layers {
-		v := stillAt(layers[i].value, at)
-		if v == nil {
+// winner returns the strongest layer at a time; ok is false if only the
+// default is left.
+func winner(layers []layer, at keeperapi.Time) (best layer, ok bool) {
+	for _, l := range layers {
+		if l.value = stillAt(l.value, at); l.value == nil {
 			continue
 		}
-		l := &layer{layers[i].scope, v}
-		bothGroups := best != nil && best.scope.Layer() == keeperapi.LayerGroup && l.scope.Layer() == keeperapi.LayerGroup
-		if !bothGroups || byStrength(*best, *l) < 0 {
-			best = l
+		bothGroups := ok && best.scope.Layer() == keeperapi.LayerGroup && l.scope.Layer() == keeperapi.LayerGroup
+		if !bothGroups || byStrength(best, l) < 0 {
+			best, ok = l, true
 		}
 	}
-	return best
+	return best, ok
 }
 
 // byStrength orders groups, the weakest first. What returns after a temporary
@@ -64,18 +102,17 @@ func byStrength(a, b layer) int {
 
 // held returns what the node must hold for the knob; ok is false for its
 // default.
-func (s *State) held(n *keeperapi.Node, knob string) (h keeperapi.Held, ok bool) {
-	layers := s.layersOf(n, knob)
-	w := winner(layers, 0)
-	if w == nil {
+func (v *view) held(knob string) (h keeperapi.Held, ok bool) {
+	layers := v.layersOf(knob)
+	w, ok := winner(layers, 0)
+	if !ok {
 		return h, false
 	}
-	v := w.value
-	h = keeperapi.Held{Value: v.Value, Layer: w.scope.Layer(), Scope: w.scope, Revision: v.Revision,
-		Guard: v.Guard, Rollout: v.Rollout, Deadline: v.Deadline}
-	for end := v.Deadline; end != 0; {
-		w = winner(layers, end)
-		if w == nil {
+	h = keeperapi.Held{Value: w.value.Value, Layer: w.scope.Layer(), Scope: w.scope, Revision: w.value.Revision,
+		Guard: w.value.Guard, Rollout: w.value.Rollout, Deadline: w.value.Deadline}
+	for end := h.Deadline; end != 0; {
+		w, ok := winner(layers, end)
+		if !ok {
 			h.Then = append(h.Then, keeperapi.Later{Layer: keeperapi.LayerDefault})
 			break
 		}
@@ -90,27 +127,21 @@ func (s *State) held(n *keeperapi.Node, knob string) (h keeperapi.Held, ok bool)
 func (s *State) Effective(id string) keeperapi.Effective {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	n := s.nodeOrStranger(id)
+	v := s.viewOf(id)
 	e := keeperapi.Effective{Node: id, Revision: s.values, Position: s.revision,
 		Knobs: make(map[string]keeperapi.Held, len(s.scopes[keeperapi.Fleet]))}
 	take := func(knob string) {
 		if _, done := e.Knobs[knob]; done {
 			return
 		}
-		if h, ok := s.held(n, knob); ok {
+		if h, ok := v.held(knob); ok {
 			e.Knobs[knob] = h
 		}
 	}
-	for knob := range s.scopes[keeperapi.Fleet] {
-		take(knob)
-	}
-	for name, value := range n.Labels {
-		for knob := range s.scopes[keeperapi.Scope(name+"="+value)] {
+	for _, sc := range v.scopes {
+		for knob := range sc.knobs {
 			take(knob)
 		}
-	}
-	for knob := range s.scopes[keeperapi.NodeScope(id)] {
-		take(knob)
 	}
 	for _, r := range s.running {
 		for knob := range r.Values {
@@ -125,7 +156,7 @@ func (s *State) Effective(id string) keeperapi.Effective {
 func (s *State) HeldBy(id, knob string) (h keeperapi.Held, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.held(s.nodeOrStranger(id), knob)
+	return s.viewOf(id).held(knob)
 }
 
 // Explain says which layers speak about a knob on a node, and which wins. ok
@@ -142,21 +173,14 @@ func (s *State) Explain(id, knob string) (x keeperapi.Explain, ok bool) {
 		d := *sc.knobs[knob].Decl
 		x.Decl, x.Value = &d, d.Default
 	}
-	layers := s.layersOf(n, knob)
-	w := winner(layers, 0)
+	layers := s.viewOf(id).layersOf(knob)
+	w, ok := winner(layers, 0)
 	for _, l := range layers {
-		wins := w != nil && l.scope == w.scope
+		wins := ok && l.scope == w.scope
 		x.Layers = append(x.Layers, keeperapi.LayerValue{Layer: l.scope.Layer(), Scope: l.scope, Wins: wins, Value: *l.value})
 	}
-	if w != nil {
+	if ok {
 		x.Winner, x.Scope, x.Value = w.scope.Layer(), w.scope, w.value.Value
 	}
 	return x, true
-}
-
-func (s *State) nodeOrStranger(id string) *keeperapi.Node {
-	if n := s.nodes[id]; n != nil {
-		return n
-	}
-	return &keeperapi.Node{ID: id}
 }
