@@ -41,9 +41,12 @@ func (s *State) Preview(cmd []byte) (r keeperapi.Result, diff []keeperapi.NodeDi
 	return r, diff, nil
 }
 
-// compare returns what a node would hold otherwise.
+// compare returns what a node would hold otherwise, of the knobs it declares.
 func compare(before, after *view, knobs []string) (out []keeperapi.NodeDiff) {
 	for _, knob := range knobs {
+		if !after.s.declares(after.n, knob) {
+			continue
+		}
 		old, _ := before.held(knob)
 		now, _ := after.held(knob)
 		if old.Value == now.Value && old.Layer == now.Layer && old.Deadline == now.Deadline {

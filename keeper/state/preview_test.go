@@ -45,10 +45,11 @@ func TestPreviewTellsWhatApplyDoes(t *testing.T) {
 	})
 }
 
+// values is what every node holds of the knobs it declares.
 func values(s *State) map[[2]string]string {
 	out := map[[2]string]string{}
 	for _, n := range s.Nodes() {
-		for _, knob := range s.Knobs() {
+		for knob := range s.schemas[n.Schema].knobs {
 			h, _ := s.HeldBy(n.ID, knob)
 			out[[2]string{n.ID, knob}] = h.Value
 		}
