@@ -77,6 +77,9 @@ func TestParseCommandRefuses(t *testing.T) {
 }
 
 func TestAckAllocatesNothing(t *testing.T) {
+	if raceBuild {
+		t.Skip("under the race detector the pools of encoding/json forget at random")
+	}
 	for _, in := range []string{`{"type":"ack","seq":123456,"ref":1}`, `{"type":"up","data":{"x":[1,2]}}`} {
 		b := []byte(in)
 		n := testing.AllocsPerRun(1000, func() {
