@@ -35,6 +35,8 @@ func (s *Store) Apply(ctx context.Context, cmd []byte) (index uint64, result []b
 	select {
 	case a := <-done:
 		return a.index, a.result, a.err
+	case <-s.ctx.Done():
+		return 0, nil, fmt.Errorf("%w, %w", ErrShutdown, ErrOutcomeUnknown)
 	case <-ctx.Done():
 		return 0, nil, fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
 	}
@@ -71,7 +73,7 @@ func (s *Store) Linearize(ctx context.Context) error {
 	// A new leader holds all committed entries but knows that they are
 	// committed only when an entry of its own term is (Raft, section 8).
 	if s.barrierTerm.Load() != term {
-		if err := await(ctx, s.raft.Barrier(untilEnd(ctx))); err != nil {
+		if err := s.await(ctx, s.raft.Barrier(untilEnd(ctx))); err != nil {
 			return s.callError(err)
 		}
 		if s.raft.CurrentTerm() != term {
@@ -80,7 +82,7 @@ func (s *Store) Linearize(ctx context.Context) error {
 		s.barrierTerm.Store(term)
 	}
 	index := s.raft.CommitIndex()
-	if err := await(ctx, s.raft.VerifyLeader()); err != nil {
+	if err := s.await(ctx, s.raft.VerifyLeader()); err != nil {
 		return s.callError(err)
 	}
 	// Deposed and elected again in between, index would be from the time when
@@ -146,7 +148,7 @@ func (s *Store) WaitApplied(ctx context.Context, index uint64) error {
 
 // Snapshot writes a snapshot now. Without anything new it does nothing.
 func (s *Store) Snapshot(ctx context.Context) error {
-	err := await(ctx, s.raft.Snapshot())
+	err := s.await(ctx, s.raft.Snapshot())
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
 	}

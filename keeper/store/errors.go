@@ -78,14 +78,16 @@ func (s *Store) notLeader() error {
 	return ErrNotLeader{string(id), string(address)}
 }
 
-// await waits for a raft future no longer than ctx. The goroutine outlives an
-// ended ctx until raft answers, which it does at the latest when it shuts down.
-func await(ctx context.Context, f raft.Future) error {
+// await waits for a raft future no longer than ctx and this member last: raft
+// does not answer all futures when it shuts down.
+func (s *Store) await(ctx context.Context, f raft.Future) error {
 	done := make(chan error, 1)
-	go func() { done <- f.Error() }()
+	go func() { done <- f.Error() }() // ends when raft answers, at the latest with the process
 	select {
 	case err := <-done:
 		return err
+	case <-s.ctx.Done():
+		return ErrShutdown
 	case <-ctx.Done():
 		return ctx.Err()
 	}

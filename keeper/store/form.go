@@ -172,7 +172,7 @@ func (s *Store) found(ctx context.Context, answers []reply) error {
 			return fmt.Errorf("found the cluster: %w", err)
 		}
 	}
-	if err := await(ctx, s.raft.BootstrapCluster(first)); err != nil {
+	if err := s.await(ctx, s.raft.BootstrapCluster(first)); err != nil {
 		return fmt.Errorf("found the cluster: %w", err)
 	}
 	s.log.Info("cluster founded", "cluster", s.ident.cluster(), "members", len(answers))

@@ -2,12 +2,17 @@ package store
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -31,6 +36,9 @@ type identityData struct {
 	// Joined: this member has seen itself in the configuration. When it is no
 	// longer there, it was removed.
 	Joined bool `json:"joined,omitempty"`
+	// Recovered names the recovery that made Cluster, until the next start: the
+	// same recovery once more changes nothing.
+	Recovered string `json:"recovered,omitempty"`
 }
 
 func loadIdentity(dir, id string) (*identity, error) {
@@ -82,6 +90,23 @@ func (i *identity) change(f func(*identityData)) error {
 
 // newCluster returns a name for a cluster that nobody else has.
 func newCluster() string { return rand.Text()[:16] }
+
+// recovered returns the identity after a recovery with these members. The
+// cluster gets a new name, the same on each of them: members that were given up
+// and come back all the same are strangers then, and cannot outvote it.
+func (d identityData) recovered(peers []Member) identityData {
+	h := sha256.New()
+	for _, p := range slices.SortedFunc(slices.Values(peers), func(a, b Member) int { return strings.Compare(a.ID, b.ID) }) {
+		fmt.Fprintf(h, "%q %q\n", p.ID, p.Address)
+	}
+	tag := hex.EncodeToString(h.Sum(nil))
+	if d.Recovered == tag {
+		return d
+	}
+	name := sha256.Sum256([]byte(d.Cluster + " " + tag))
+	d.Cluster, d.Recovered = base32.StdEncoding.EncodeToString(name[:])[:16], tag
+	return d
+}
 
 // writeFile replaces a file so that after a crash either the old or the new
 // content is there.

@@ -76,6 +76,30 @@ func TestTransfer(t *testing.T) {
 	c.agree("k2", "k3", "k1", "k1")
 }
 
+// TestCutOffFollower: however long it is alone, it raises no term, and so
+// disturbs nobody when it comes back (pre-vote).
+func TestCutOffFollower(t *testing.T) {
+	t.Parallel()
+	pipes := newPipeNet()
+	c := newCluster3(t, pipes)
+	c.write("a")
+	c.agree("a")
+	follower := c.members["k1"]
+	if c.leader() == follower {
+		follower = c.members["k2"]
+	}
+	pipes.split(true, follower.Addr())
+	c.eventually("candidate", func() bool { return follower.State() == Candidate })
+	term, since := follower.Stats().Term, time.Now()
+	c.eventually("some elections tried", func() bool { return time.Since(since) > 5*follower.cfg.Timing.Election })
+	if got := follower.Stats().Term; got != term {
+		t.Errorf("alone it went from term %d to %d", term, got)
+	}
+	c.write("b")
+	pipes.split(false, follower.Addr())
+	c.agree("a", "b")
+}
+
 // TestNothingAcknowledgedIsLost moves the leadership about, by hand and by
 // force, while writers write, and then looks for what they were promised.
 func TestNothingAcknowledgedIsLost(t *testing.T) {

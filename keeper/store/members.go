@@ -84,7 +84,7 @@ func (s *Store) letIn(ctx context.Context, c call) error {
 		return nil
 	}
 	f := s.raft.AddNonvoter(raft.ServerID(c.ID), raft.ServerAddress(c.Address), 0, untilEnd(ctx))
-	return s.callError(await(ctx, f))
+	return s.callError(s.await(ctx, f))
 }
 
 // promote gives a member its vote.
@@ -94,7 +94,7 @@ func (s *Store) promote(ctx context.Context, id string) error {
 		return fmt.Errorf("no member %q", id)
 	}
 	f := s.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(m.Address), 0, untilEnd(ctx))
-	return s.callError(await(ctx, f))
+	return s.callError(s.await(ctx, f))
 }
 
 // Remove takes a member out of the configuration, on the leader. A leader that
@@ -116,7 +116,7 @@ func (s *Store) Remove(ctx context.Context, id string) error {
 		}
 		return s.notLeader()
 	}
-	return s.callError(await(ctx, s.raft.RemoveServer(raft.ServerID(id), 0, untilEnd(ctx))))
+	return s.callError(s.await(ctx, s.raft.RemoveServer(raft.ServerID(id), 0, untilEnd(ctx))))
 }
 
 // Transfer hands the leadership to the voter id, or with "" to the one that is
@@ -142,7 +142,7 @@ func (s *Store) Transfer(ctx context.Context, id string) error {
 			return s.raft.LeadershipTransferToServer(raft.ServerID(id), raft.ServerAddress(m.Address))
 		}
 	}
-	if err := await(ctx, start()); err != nil {
+	if err := s.await(ctx, start()); err != nil {
 		return fmt.Errorf("hand over the leadership: %w", err)
 	}
 	return s.awaitSuccessor(ctx)

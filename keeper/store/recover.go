@@ -9,7 +9,7 @@ import (
 
 // Recovery says what Recover found and what it did or would do.
 type Recovery struct {
-	Cluster       string
+	Cluster       string   // its name afterwards: a new one, which shuts out dropped members
 	LastIndex     uint64   // last entry on this member
 	LastTerm      uint64   // its term; the member with the highest (term, index) knows most
 	SnapshotIndex uint64   // 0 = none
@@ -58,10 +58,14 @@ func (d *disk) recover(cfg Config, peers []Member, dryRun bool) (Recovery, error
 	if err != nil {
 		return report, err
 	}
-	report.After = members(after)
+	next := ident.get().recovered(peers)
+	report.Cluster, report.After = next.Cluster, members(after)
 	report.Dropped = dropped(report.Before, report.After)
 	if dryRun {
 		return report, nil
+	}
+	if err := ident.change(func(d *identityData) { *d = next }); err != nil {
+		return report, err
 	}
 	_, transport := raft.NewInmemTransport("") // asked for nothing but its kind
 	err = raft.RecoverCluster(raftConfig(cfg), newReplica(cfg.Machine, cfg.Log), d.logs, d.stable, d.snaps, transport, after)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -50,8 +51,18 @@ func TestRecover(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(real, dry) {
 			t.Errorf("recovered %+v, %v; the dry run said %+v", real, err, dry)
 		}
+		if again, err := Recover(c.configOf("k1"), peers, true); err != nil || again.Cluster != real.Cluster {
+			t.Errorf("once more: %+v, %v", again, err)
+		}
 		c.start("k1")
 		c.ready("k1")
+		// One that was given up comes back: it is not of this cluster any more.
+		lost := c.start("k2", func(cfg *Config) { cfg.Join = []string{c.address("k1")} })
+		c.eventually("refusal", func() bool {
+			err := lost.join(t.Context())
+			return err != nil && strings.Contains(err.Error(), "another cluster")
+		})
+		c.kill("k2")
 		c.write("d")
 		c.agree(append(want, "d")...)
 		c.join("k4")

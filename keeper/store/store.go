@@ -80,6 +80,9 @@ func start(cfg Config, d *disk) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := ident.change(func(d *identityData) { d.Recovered = "" }); err != nil {
+		return nil, err
+	}
 	s := &Store{
 		cfg: cfg, log: cfg.Log, disk: d, ident: ident,
 		machine: newReplica(cfg.Machine, cfg.Log),
@@ -132,6 +135,7 @@ func (s *Store) Close() error {
 		s.link.wait()
 		s.closed = errors.Join(err, s.disk.close())
 		s.lead.set(Leadership{})
+		s.lead.end()
 		s.machine.applied.end()
 	})
 	return s.closed

@@ -148,14 +148,14 @@ func TestCutOffLeader(t *testing.T) {
 	old := c.leader()
 	id := old.cfg.ID
 	pipes.split(true, old.Addr())
+	if err := old.Linearize(t.Context()); err == nil {
+		t.Fatal("the cut off leader served a read")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_, _, err := old.Apply(ctx, []byte("lost"))
 	if !errors.Is(err, ErrOutcomeUnknown) && !errors.As(err, &ErrNotLeader{}) {
 		t.Fatalf("the cut off leader said: %v", err)
-	}
-	if err := old.Linearize(t.Context()); err == nil {
-		t.Fatal("the cut off leader served a read")
 	}
 	delete(c.members, id)
 	c.write("b")
