@@ -82,13 +82,8 @@ func (s *Store) Linearize(ctx context.Context) error {
 		s.barrierTerm.Store(term)
 	}
 	index := s.raft.CommitIndex()
-	if err := s.await(ctx, s.raft.VerifyLeader()); err != nil {
-		return s.callError(err)
-	}
-	// Deposed and elected again in between, index would be from the time when
-	// somebody else led.
-	if s.raft.CurrentTerm() != term {
-		return s.notLeader()
+	if err := s.confirm(ctx, term); err != nil {
+		return err
 	}
 	return s.waitCommands(ctx, index)
 }

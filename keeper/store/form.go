@@ -85,6 +85,11 @@ func (s *Store) rejoin(ctx context.Context) error {
 	case len(s.cfg.Join) == 0:
 		return errors.New("the leader has not let this member in yet")
 	}
+	// To note a new address the leader takes this member out for a moment,
+	// which must not look like a removal if the leader dies then.
+	if err := s.ident.change(func(d *identityData) { d.Joined = false }); err != nil {
+		return err
+	}
 	return s.join(ctx)
 }
 

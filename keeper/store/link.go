@@ -117,7 +117,9 @@ func (l *link) greet(t *linkConn) {
 	case err != nil:
 		l.log.Warn("connection refused", "from", t.RemoteAddr(), "err", err)
 	case kind == kindCall:
-		err = l.serveCall(t)
+		if err := l.serveCall(t); err != nil {
+			l.log.Debug("call of a member", "from", t.RemoteAddr(), "err", err)
+		}
 	case cluster != l.ident.cluster() || cluster == "":
 		l.log.Warn("connection of another cluster refused", "from", t.RemoteAddr(), "theirs", cluster, "ours", l.ident.cluster())
 	default:

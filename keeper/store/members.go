@@ -83,8 +83,24 @@ func (s *Store) letIn(ctx context.Context, c call) error {
 	if in && old.Address == c.Address && !forgot {
 		return nil
 	}
+	if in && !forgot {
+		return s.move(ctx, old, c.Address)
+	}
 	f := s.raft.AddNonvoter(raft.ServerID(c.ID), raft.ServerAddress(c.Address), 0, untilEnd(ctx))
 	return s.callError(s.await(ctx, f))
+}
+
+// move notes a member's new address by taking it out and in again: raft 1.7.3
+// reads an address that changes in place without a lock.
+func (s *Store) move(ctx context.Context, m Member, address string) error {
+	if err := s.Remove(ctx, m.ID); err != nil {
+		return err
+	}
+	add := s.raft.AddNonvoter
+	if m.Voter {
+		add = s.raft.AddVoter // it knows for whom it voted
+	}
+	return s.callError(s.await(ctx, add(raft.ServerID(m.ID), raft.ServerAddress(address), 0, untilEnd(ctx))))
 }
 
 // promote gives a member its vote.

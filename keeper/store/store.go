@@ -37,7 +37,7 @@ type Store struct {
 	raft    *raft.Raft
 	disk    *disk
 	link    *link
-	calls   raft.WithClose // raft's side of link
+	calls   *raft.NetworkTransport // raft's side of link
 	machine *replica
 	slots   chan struct{} // one per Apply under way
 	ident   *identity
@@ -50,6 +50,7 @@ type Store struct {
 	elections   atomic.Uint64 // times this member became leader
 	transfers   sync.Mutex    // one transfer at a time
 	pilot       pilot
+	confirmer   confirmer
 
 	closing sync.Once
 	closed  error
