@@ -42,6 +42,7 @@ type link struct {
 	closed   chan struct{}
 	once     sync.Once
 	work     sync.WaitGroup
+	reading  sync.WaitGroup // streams that raft reads and has not closed
 
 	mu    sync.Mutex
 	conns map[*linkConn]struct{} // all open ones; nil once closed
@@ -124,6 +125,8 @@ func (l *link) greet(t *linkConn) {
 		l.log.Warn("connection of another cluster refused", "from", t.RemoteAddr(), "theirs", cluster, "ours", l.ident.cluster())
 	default:
 		t.SetDeadline(time.Time{})
+		t.read = true
+		l.reading.Add(1)
 		select {
 		case l.accepted <- t:
 			return
@@ -241,14 +244,19 @@ func (l *link) Close() error {
 		l.conns = nil
 		l.mu.Unlock()
 		for c := range open {
-			c.Close()
+			c.raw.Close()
 		}
 	})
 	return nil
 }
 
-// wait returns when all our goroutines have ended, after Close.
-func (l *link) wait() { l.work.Wait() }
+// wait returns, after Close, when nobody reads from our streams any more. raft
+// does not wait for its own readers, and one that finds the disk closed when it
+// wants to save a new term ends the process.
+func (l *link) wait() {
+	l.work.Wait()
+	l.reading.Wait()
+}
 
 // linkConn is one open connection; Conn is replaced by its TLS form before
 // anybody else uses it.
@@ -256,6 +264,8 @@ type linkConn struct {
 	net.Conn
 	raw  net.Conn
 	link *link
+	read bool // counted in link.reading; set before raft has it
+	done sync.Once
 }
 
 func (l *link) track(c net.Conn) (*linkConn, error) {
@@ -265,16 +275,20 @@ func (l *link) track(c net.Conn) (*linkConn, error) {
 		c.Close()
 		return nil, net.ErrClosed
 	}
-	t := &linkConn{c, c, l}
+	t := &linkConn{Conn: c, raw: c, link: l}
 	l.conns[t] = struct{}{}
 	return t, nil
 }
 
-// Close closes the socket without the goodbye of TLS, which could block.
+// Close is raft's last act on a stream that it reads. It closes the socket
+// without the goodbye of TLS, which could block.
 func (c *linkConn) Close() error {
 	c.link.mu.Lock()
 	delete(c.link.conns, c)
 	c.link.mu.Unlock()
+	if c.read {
+		defer c.done.Do(c.link.reading.Done)
+	}
 	return c.raw.Close()
 }
 

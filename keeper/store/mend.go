@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -21,9 +22,9 @@ type mendingLog struct {
 	config Config
 	meta   *metadb.BoltMetaDB // terms, votes and the list of segments; stays open
 
-	mu     sync.RWMutex // held for reading while the log is used
+	mu     sync.RWMutex // held while the log is used, for writing while it is replaced
 	log    *wal.WAL
-	writes sync.Mutex // one writer; held before mu
+	writes sync.Mutex // one writer, which may read log without mu; held before mu
 	last   uint64     // index of the last entry that raft knows of
 	broken error
 }
@@ -45,13 +46,6 @@ func (m *mendingLog) open() error {
 	}
 	m.log, m.last = log, last
 	return nil
-}
-
-// current is the log for one call.
-func (m *mendingLog) current() *wal.WAL {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.log
 }
 
 // StoreLogs is durable when it returns nil.
@@ -113,11 +107,50 @@ func (m *mendingLog) Close() error {
 	return errors.Join(m.log.Close(), m.meta.Close())
 }
 
-func (m *mendingLog) IsMonotonic() bool                      { return true }
-func (m *mendingLog) FirstIndex() (uint64, error)            { return m.current().FirstIndex() }
-func (m *mendingLog) LastIndex() (uint64, error)             { return m.current().LastIndex() }
-func (m *mendingLog) GetLog(index uint64, l *raft.Log) error { return m.current().GetLog(index, l) }
-func (m *mendingLog) Set(key, val []byte) error              { return m.current().Set(key, val) }
-func (m *mendingLog) Get(key []byte) ([]byte, error)         { return m.current().Get(key) }
-func (m *mendingLog) SetUint64(key []byte, val uint64) error { return m.current().SetUint64(key, val) }
-func (m *mendingLog) GetUint64(key []byte) (uint64, error)   { return m.current().GetUint64(key) }
+// IsMonotonic tells raft that the log must not have holes.
+func (m *mendingLog) IsMonotonic() bool { return true }
+
+// FirstIndex is 0 for an empty log.
+func (m *mendingLog) FirstIndex() (uint64, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.log.FirstIndex()
+}
+
+// LastIndex is 0 for an empty log.
+func (m *mendingLog) LastIndex() (uint64, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.log.LastIndex()
+}
+
+// GetLog returns raft.ErrLogNotFound for what was forgotten.
+func (m *mendingLog) GetLog(index uint64, l *raft.Log) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.log.GetLog(index, l)
+}
+
+// Set goes past the log, which may just be opened anew: raft ends the process
+// when it cannot save its term.
+func (m *mendingLog) Set(key, val []byte) error { return m.meta.SetStable(key, val) }
+
+// Get returns nil for a key that was never set.
+func (m *mendingLog) Get(key []byte) ([]byte, error) { return m.meta.GetStable(key) }
+
+// SetUint64 writes what WAL's method of that name writes.
+func (m *mendingLog) SetUint64(key []byte, val uint64) error {
+	return m.Set(key, binary.LittleEndian.AppendUint64(nil, val))
+}
+
+// GetUint64 returns 0 for a key that was never set.
+func (m *mendingLog) GetUint64(key []byte) (uint64, error) {
+	b, err := m.Get(key)
+	if err != nil || b == nil {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, fmt.Errorf("value of %q has %d bytes, want 8", key, len(b))
+	}
+	return binary.LittleEndian.Uint64(b), nil
+}
