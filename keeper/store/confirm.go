@@ -126,7 +126,6 @@ func (s *Store) sendHeartbeat(m raft.Server, term uint64) bool {
 	request := &raft.AppendEntriesRequest{
 		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(s.cfg.ID), Addr: address},
 		Term:      term,
-		Leader:    address, //nolint:staticcheck // raft fills it in too, for members of old versions
 	}
 	var response raft.AppendEntriesResponse
 	err := s.calls.AppendEntries(m.ID, m.Address, request, &response)
