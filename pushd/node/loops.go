@@ -92,10 +92,9 @@ func (n *Node) drainLoops(ctx context.Context, window time.Duration) {
 
 // endLoops closes what is left and waits for the loops to end. Sockets that
 // took nothing before now are cut off.
-func (n *Node) endLoops(context.Context) {
+func (n *Node) endLoops() {
 	for _, w := range n.workers {
-		cut := context.Background()
-		_ = w.loop.Do(cut, func() { w.table.CloseAll(push.CloseDrain) })
+		_ = w.loop.Do(context.Background(), func() { w.table.CloseAll(push.CloseDrain) })
 		w.loop.Stop()
 	}
 	if n.state.Load() == stateNew {

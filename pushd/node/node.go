@@ -178,7 +178,7 @@ func (n *Node) abort() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	n.closePrivate(ctx)
-	n.endLoops(ctx)
+	n.endLoops()
 	n.close()
 }
 
@@ -247,7 +247,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.log.Info("draining", "connections", conns, "window", window.Round(time.Millisecond).String())
 	n.drainLoops(ctx, window)
 	left := n.shared.Open.Load()
-	n.endLoops(ctx)
+	n.endLoops()
 	n.closePrivate(ctx)
 	close(n.stop)
 	n.running.Wait()

@@ -130,21 +130,17 @@ func (t *Table) bind(slot uint32, c *Conn, group string) error {
 }
 
 func (t *Table) unbind(slot uint32, c *Conn, group string) error {
-	idx, _, _, ok := t.Router.GroupLookup([]byte(group))
-	if ok {
-		head := c.groups
-		if head, ok = t.members.Remove(idx, slot, c.groups); ok {
+	if idx, _, _, ok := t.Router.GroupLookup([]byte(group)); ok {
+		if head, was := t.members.Remove(idx, slot, c.groups); was {
 			c.groups = head
 			t.Router.GroupLeave(idx, t.Loop.Index)
+			return nil
 		}
 	}
-	if !ok {
-		return fmt.Errorf("this connection is not in group %q", group)
-	}
-	return nil
+	return fmt.Errorf("this connection is not in group %q", group)
 }
 
-// closeAnswer is what a Close frame from the client is answered with.
+// answerClose echoes the client's Close frame and ends the connection.
 func (t *Table) answerClose(slot uint32, c *Conn, payload []byte) {
 	t.dropWaiting(slot, c)
 	c.why = push.CloseClient
