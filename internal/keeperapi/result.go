@@ -42,6 +42,22 @@ const (
 	CodeUnknownName Code = "unknown_token"  //
 )
 
+// Codes of the API, beside those of the state.
+const (
+	CodePreflight    Code = "preflight"       // nodes would refuse; Refused names them
+	CodeGuard        Code = "guard"           // no guard expression, or it does not hold already
+	CodeNotLeader    Code = "not_leader"      // Leader says who is
+	CodeNoLeader     Code = "no_leader"       // nobody leads at the moment
+	CodeUnknownState Code = "outcome_unknown" // the change may have been made, or may still be
+	CodeBusy         Code = "busy"            // try again
+	CodeToken        Code = "token"           // no token, or one that is not known
+	CodeRole         Code = "role"            // the token's role does not allow it
+	CodeNotFound     Code = "not_found"       //
+	CodeMethod       Code = "method"          //
+	CodeTimeout      Code = "timeout"         // nothing was changed
+	CodeFailed       Code = "failed"          // the keeper's log says more
+)
+
 // Error says why a command was refused, in a sentence for the operator that
 // ends with what to do.
 type Error struct {
@@ -49,6 +65,10 @@ type Error struct {
 	Knob    string `json:"knob,omitempty"`
 	Node    string `json:"node,omitempty"` // whose schema refuses
 	Message string `json:"message"`
+	// Refused are the nodes that would not take it, of a preflight.
+	Refused []Refusal `json:"refused,omitempty"`
+	Leader  string    `json:"leader,omitempty"` // API address, of not_leader; empty if not known
+	Status  int       `json:"-"`                // of HTTP, set by the client
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -30,6 +30,10 @@ type Held struct {
 	// that a node can go back with every keeper dead. The last has no
 	// deadline.
 	Then []Later `json:"then,omitempty"`
+	// Else is what the node goes back to by itself when the Guard breaks, or
+	// when a canary's keepers do not answer for too long: what it would hold
+	// without this value. Only with a Guard or in the canary layer.
+	Else *Later `json:"else,omitempty"`
 }
 
 // Later is what a knob will hold once something has expired. With the layer
