@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"pushfleet/internal/daemon"
+	"pushfleet/internal/settings"
 	"pushfleet/pushd/config"
 	"pushfleet/pushd/node"
 )
@@ -16,8 +17,8 @@ import (
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	cfg, serve, exit := config.Command(args, config.World{Getenv: os.Getenv, ReadFile: os.ReadFile, Stdout: os.Stdout, Stderr: os.Stderr,
-		Version: node.Version, Knobs: node.Knobs()})
+	cfg, serve, exit := config.Command(args, settings.World{Getenv: os.Getenv, ReadFile: os.ReadFile, Stdout: os.Stdout, Stderr: os.Stderr,
+		Version: node.Version}, node.Knobs())
 	if !serve {
 		return exit
 	}
@@ -25,7 +26,7 @@ func run(args []string) int {
 	log, err := daemon.LogTo(os.Stderr, cfg.LogLevel, cfg.LogFormat, os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pushd:", err)
-		return config.ExitUsage
+		return settings.ExitUsage
 	}
 	n, err := node.New(cfg, log)
 	if err != nil {

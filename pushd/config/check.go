@@ -2,73 +2,51 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"pushfleet/internal/knob"
+	"pushfleet/internal/settings"
 	"pushfleet/pushd/auth"
 )
 
 const (
-	loopsMax      = 256             // push.LoopMax + 1, the loop part of a handle
-	socketPathMax = 107             // bytes, unix(7) without the final NUL
-	leewayMax     = 5 * time.Minute // more would make exp meaningless
-	publicAdvice  = "set --auth jwt with a key (pushd --help), or listen on 127.0.0.1 behind a proxy that lets only the right people in"
+	loopsMax     = 256             // push.LoopMax + 1, the loop part of a handle
+	leewayMax    = 5 * time.Minute // more would make exp meaningless
+	publicAdvice = "set --auth jwt with a key (pushd --help), or listen on 127.0.0.1 behind a proxy that lets only the right people in"
 )
-
-var nodeNameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // Check returns everything that is wrong with the configuration. It reads the
 // key files, so that a bad key is found before the first client. Knob names
 // and values are checked by CheckKnobs, which needs the registry.
-func (c *Config) Check(readFile func(string) ([]byte, error)) Problems {
-	var p Problems
-	add := func(key, format string, args ...any) {
-		p = append(p, Problem{key, fmt.Sprintf(format, args...), c.Source(key)})
-	}
-	c.checkAddresses(add)
-	c.checkNode(add)
-	if _, err := c.Verifier(readFile); err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			add("auth.jwt", "%s", line)
+func (c *Config) Check(readFile func(string) ([]byte, error)) settings.Problems {
+	return c.Collect(func(add settings.Adder) {
+		c.checkAddresses(add)
+		c.checkNode(add)
+		if _, err := c.Verifier(readFile); err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				add("auth.jwt", "%s", line)
+			}
 		}
-	}
-	return p
+	})
 }
 
-type adder func(key, format string, args ...any)
-
-func (c *Config) checkAddresses(add adder) {
+func (c *Config) checkAddresses(add settings.Adder) {
 	if len(c.Listen)+len(c.ListenProxy) == 0 {
 		add("listen", "no client address is left: give --listen 127.0.0.1:7400")
 	}
-	taken := map[netip.AddrPort]string{}
-	once := func(key, text string) (netip.AddrPort, bool) {
-		a, err := parseAddr(text)
-		if err != nil {
-			add(key, "%s", err)
-			return a, false
-		}
-		if other := taken[a]; other != "" && a.Port() != 0 {
-			add(key, "%s is already used by %s: give each its own port", text, other)
-		}
-		taken[a] = key
-		return a, true
-	}
+	ports := settings.NewPorts(add)
 	for _, l := range []struct {
 		key  string
 		list []string
 	}{{"listen", c.Listen}, {"listen_proxy", c.ListenProxy}} {
 		for _, text := range l.list {
-			if a, ok := once(l.key, text); ok && c.Auth == AuthNone && !a.Addr().IsLoopback() {
+			if a, ok := ports.Take(l.key, text); ok && c.Auth == AuthNone && !a.Addr().IsLoopback() {
 				add(l.key, "%s can be reached from other machines while auth is none, so anybody could be any user: %s", text, publicAdvice)
 			}
 		}
 	}
-	if a, ok := once("private", c.Private); ok && !a.Addr().IsLoopback() {
+	if a, ok := ports.Take("private", c.Private); ok && !a.Addr().IsLoopback() {
 		add("private", "%s can be reached from other machines, and the server API asks nobody who he is: keep it on 127.0.0.1 and reach it by ssh -L or through a proxy that authenticates", c.Private)
 	}
 	if len(c.ListenProxy) > 0 && len(c.ProxyTrusted) == 0 {
@@ -76,22 +54,13 @@ func (c *Config) checkAddresses(add adder) {
 	}
 }
 
-func (c *Config) checkNode(add adder) {
+func (c *Config) checkNode(add settings.Adder) {
 	if c.Loops < 0 || c.Loops > loopsMax {
 		add("loops", "%d is outside 0 to %d; 0 is one per core", c.Loops, loopsMax)
 	}
-	if !nodeNameForm.MatchString(c.NodeName) {
-		add("node_name", "%q: letters, digits, dot, dash and underscore only, at most 63", c.NodeName)
-	}
-	if !filepath.IsAbs(c.AdminSocket) {
-		add("admin_socket", "%q: give an absolute path", c.AdminSocket)
-	}
-	if len(c.AdminSocket) > socketPathMax {
-		add("admin_socket", "the path has %d bytes, the kernel allows %d: give a shorter one", len(c.AdminSocket), socketPathMax)
-	}
-	if !filepath.IsAbs(c.StateDir) {
-		add("state_dir", "%q: give an absolute path", c.StateDir)
-	}
+	settings.CheckName(add, "node_name", c.NodeName)
+	settings.CheckSocket(add, "admin_socket", c.AdminSocket)
+	settings.CheckPath(add, "state_dir", c.StateDir)
 	if c.JWT.Leeway < 0 || c.JWT.Leeway > leewayMax {
 		add("auth.jwt.leeway", "%s is outside 0s to %s", c.JWT.Leeway, leewayMax)
 	}
@@ -129,7 +98,7 @@ func (c *Config) Verifier(readFile func(string) ([]byte, error)) (auth.Verifier,
 }
 
 // CheckKnobs returns what the registry would refuse of the start values.
-func (c *Config) CheckKnobs(r *knob.Registry) Problems {
+func (c *Config) CheckKnobs(r *knob.Registry) settings.Problems {
 	_, err := r.Apply(knob.Txn{Set: c.Knobs, Source: "config", DryRun: true})
 	if err == nil {
 		return nil
@@ -138,13 +107,13 @@ func (c *Config) CheckKnobs(r *knob.Registry) Problems {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		errs = joined.Unwrap()
 	}
-	var p Problems
+	var p settings.Problems
 	for _, e := range errs {
 		source := "" // a rule over several
 		if k, ok := e.(*knob.Error); ok && k.Knob != "" {
 			source = c.Source("knobs." + k.Knob)
 		}
-		p = append(p, Problem{"knobs", e.Error(), source})
+		p = append(p, settings.Problem{Key: "knobs", Text: e.Error(), Source: source})
 	}
 	return p
 }

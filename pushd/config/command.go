@@ -1,91 +1,37 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"maps"
-	"slices"
-
 	"pushfleet/internal/knob"
+	"pushfleet/internal/settings"
 )
-
-// Exit codes of the process.
-const (
-	ExitFine   = 0
-	ExitFailed = 1
-	ExitUsage  = 2
-)
-
-// World is what the command line needs of the outside.
-type World struct {
-	Getenv         func(string) string
-	ReadFile       func(string) ([]byte, error)
-	Stdout, Stderr io.Writer
-	Version        string         // printed by pushd version
-	Knobs          *knob.Registry // to check start values of knobs; nil = do not
-}
 
 // Command does what the arguments (without the program's name) ask for, except
 // serving: serve is true when the node should now be started with cfg,
-// otherwise the process ends with exit.
-func Command(args []string, w World) (cfg Config, serve bool, exit int) {
-	check := false
-	if len(args) > 0 {
-		switch args[0] {
-		case "version", "--version", "-version":
-			fmt.Fprintln(w.Stdout, "pushd", w.Version)
-			return cfg, false, ExitFine
-		case "help":
-			Help(w.Stdout, w.Getenv)
-			return cfg, false, ExitFine
-		case "check-config":
-			check, args = true, args[1:]
-		}
+// otherwise the process ends with exit. Start values of knobs are checked
+// against the registry; nil = they are not.
+func Command(args []string, w settings.World, knobs *knob.Registry) (cfg Config, serve bool, exit int) {
+	p := program()
+	if knobs != nil {
+		p.Also = func(c *Config) settings.Problems { return c.CheckKnobs(knobs) }
 	}
-	cfg, err := Load(args, w.Getenv, w.ReadFile)
-	if errors.Is(err, ErrHelp) {
-		Help(w.Stdout, w.Getenv)
-		return cfg, false, ExitFine
-	}
-	var problems Problems
-	errors.As(err, &problems)
-	if w.Knobs != nil {
-		problems = append(problems, cfg.CheckKnobs(w.Knobs)...)
-	}
-	if len(problems) > 0 {
-		report(w.Stderr, problems)
-		return cfg, false, ExitUsage
-	}
-	if check {
-		cfg.Print(w.Stdout)
-		return cfg, false, ExitFine
-	}
-	return cfg, true, ExitFine
+	return p.Command(args, w)
 }
 
-func report(w io.Writer, problems Problems) {
-	for _, p := range problems {
-		fmt.Fprintln(w, "pushd:", p)
-	}
-	if n := len(problems); n > 1 {
-		fmt.Fprintf(w, "pushd: %d problems, nothing was started\n", n)
-	}
+// Load puts the configuration together, the later source winning: defaults,
+// the file, PUSHD_ variables, flags. It touches nothing outside but through
+// getenv and readFile, and returns every problem at once as
+// settings.Problems, or settings.ErrHelp.
+func Load(args []string, getenv func(string) string, readFile func(string) ([]byte, error)) (Config, error) {
+	return program().Load(args, getenv, readFile)
 }
 
-// Print writes every key with its value and source, one a line.
-func (c *Config) Print(w io.Writer) {
-	line := func(key, value string) {
-		if value == "" {
-			value = "–"
-		}
-		fmt.Fprintf(w, "%-33s %-32s %s\n", key, value, c.Source(key))
+func program() *settings.Program[Config] {
+	return &settings.Program[Config]{
+		Name: "pushd", Usage: "pushd [check-config|version] [flags]", Head: helpHead, Tail: helpTail, File: FileDefault,
+		Default: Default,
+		Sources: func(c *Config) settings.Sources { return c.Sources },
+		Keys:    keys(),
+		Pairs:   &settings.Pairs[Config]{Flag: "knob", Table: "knobs", Map: func(c *Config) map[string]string { return c.Knobs }},
+		Check:   (*Config).Check,
 	}
-	for _, k := range keys() {
-		line(k.name, k.value.get(c))
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Knobs)) {
-		line("knobs."+name, c.Knobs[name])
-	}
-	fmt.Fprintln(w, "fine")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pushfleet/internal/knob"
+	"pushfleet/internal/settings"
 )
 
 func registry() *knob.Registry {
@@ -17,8 +18,8 @@ func registry() *knob.Registry {
 
 func run(p place, args string) (out, errs string, serve bool, exit int) {
 	var o, e bytes.Buffer
-	_, serve, exit = Command(strings.Fields(args), World{Getenv: p.getenv, ReadFile: p.readFile,
-		Stdout: &o, Stderr: &e, Version: "0.1.0", Knobs: registry()})
+	_, serve, exit = Command(strings.Fields(args), settings.World{Getenv: p.getenv, ReadFile: p.readFile,
+		Stdout: &o, Stderr: &e, Version: "0.1.0"}, registry())
 	return o.String(), e.String(), serve, exit
 }
 
@@ -34,22 +35,22 @@ func TestCommand(t *testing.T) {
 			t.Errorf("pushd %s: ends without a word", args)
 		}
 	}
-	f("", true, ExitFine, "", "")
-	f("--knob queue.messages_max=64", true, ExitFine, "", "")
-	f("version", false, ExitFine, "pushd 0.1.0\n", "")
-	f("--help", false, ExitFine, "usage: pushd", "")
-	f("help", false, ExitFine, "usage: pushd", "")
-	f("check-config --loops 2", false, ExitFine, "flag --loops\n", "")
-	f("check-config --knob queue.mesages_max=1", false, ExitUsage, "", "did you mean queue.messages_max? (from flag --knob)")
-	f("--knob queue.messages_max=1", false, ExitUsage, "", "16 to 65536 messages")
-	f("--loops x --listen :1", false, ExitUsage, "", "2 problems")
+	f("", true, settings.ExitFine, "", "")
+	f("--knob queue.messages_max=64", true, settings.ExitFine, "", "")
+	f("version", false, settings.ExitFine, "pushd 0.1.0\n", "")
+	f("--help", false, settings.ExitFine, "usage: pushd", "")
+	f("help", false, settings.ExitFine, "usage: pushd", "")
+	f("check-config --loops 2", false, settings.ExitFine, "flag --loops\n", "")
+	f("check-config --knob queue.mesages_max=1", false, settings.ExitUsage, "", "did you mean queue.messages_max? (from flag --knob)")
+	f("--knob queue.messages_max=1", false, settings.ExitUsage, "", "16 to 65536 messages")
+	f("--loops x --listen :1", false, settings.ExitUsage, "", "2 problems")
 }
 
 func TestPrintShowsEveryKeyOnce(t *testing.T) {
 	out, _, _, _ := run(place{env: map[string]string{"HOME": "/h"}}, "check-config --knob queue.messages_max=64")
 	for _, k := range keys() {
-		if n := len(regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(k.name)+` `).FindAllString(out, -1)); n != 1 {
-			t.Errorf("%s is printed %d times in\n%s", k.name, n, out)
+		if n := len(regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(k.Name)+` `).FindAllString(out, -1)); n != 1 {
+			t.Errorf("%s is printed %d times in\n%s", k.Name, n, out)
 		}
 	}
 	if !strings.Contains(out, "knobs.queue.messages_max") {
@@ -59,23 +60,23 @@ func TestPrintShowsEveryKeyOnce(t *testing.T) {
 
 func TestHelpFitsTheScreenAndNamesEveryFlag(t *testing.T) {
 	var b bytes.Buffer
-	Help(&b, place{env: map[string]string{"HOME": "/h"}}.getenv)
+	program().Help(&b, place{env: map[string]string{"HOME": "/h"}}.getenv)
 	for line := range strings.Lines(b.String()) {
 		if len([]rune(line)) > 81 {
 			t.Errorf("line of %d: %s", len(line), line)
 		}
 	}
 	for _, k := range keys() {
-		if !strings.Contains(b.String(), "--"+k.flag+" ") && !strings.Contains(b.String(), "--"+k.flag+"\n") {
-			t.Errorf("the help does not name --%s", k.flag)
+		if !strings.Contains(b.String(), "--"+k.Flag+" ") && !strings.Contains(b.String(), "--"+k.Flag+"\n") {
+			t.Errorf("the help does not name --%s", k.Flag)
 		}
 	}
 }
 
 func TestKeysAreDistinct(t *testing.T) {
-	seen := map[string]bool{}
+	p, seen := program(), map[string]bool{}
 	for _, k := range keys() {
-		for _, s := range []string{k.name, "--" + k.flag, k.env()} {
+		for _, s := range []string{k.Name, "--" + k.Flag, p.Env(&k)} {
 			if seen[s] {
 				t.Errorf("%s is used twice", s)
 			}

@@ -5,8 +5,9 @@ package config
 
 import (
 	"net/netip"
-	"strings"
 	"time"
+
+	"pushfleet/internal/settings"
 )
 
 // FileDefault is read when --config is not given; it may be absent.
@@ -36,7 +37,7 @@ type Config struct {
 
 	Knobs map[string]string // start values of knobs by name
 
-	sources map[string]string // key → where its value came from
+	settings.Sources // of the values, by key; knobs are keys of the form knobs.NAME
 }
 
 // The values of Config.Auth.
@@ -55,50 +56,11 @@ type JWT struct {
 	Leeway               time.Duration
 }
 
-// Source tells where the value of a key came from: "default", "FILE:LINE",
-// "env NAME" or "flag --NAME". Knobs are keys of the form knobs.NAME.
-func (c *Config) Source(key string) string {
-	if s := c.sources[key]; s != "" {
-		return s
-	}
-	return "default"
-}
-
-// Problem is one thing wrong with the configuration, in a sentence that ends
-// with what to do.
-type Problem struct {
-	Key    string // as in the file, for example auth.jwt.leeway; empty for the command line as such
-	Text   string
-	Source string
-}
-
-func (p Problem) String() string {
-	s := p.Text
-	if p.Key != "" {
-		s = p.Key + ": " + s
-	}
-	if p.Source != "" && p.Source != "default" {
-		s += " (from " + p.Source + ")"
-	}
-	return s
-}
-
-// Problems is the error of Load: everything that is wrong, not the first.
-type Problems []Problem
-
-func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i := range p {
-		lines[i] = p[i].String()
-	}
-	return strings.Join(lines, "\n")
-}
-
 // AddrPorts returns the addresses of a checked list.
 func AddrPorts(list []string) []netip.AddrPort {
 	out := make([]netip.AddrPort, 0, len(list))
 	for _, s := range list {
-		if a, err := parseAddr(s); err == nil {
+		if a, err := settings.ParseAddr(s); err == nil {
 			out = append(out, a)
 		}
 	}

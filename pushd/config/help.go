@@ -1,11 +1,5 @@
 package config
 
-import (
-	"fmt"
-	"io"
-	"strings"
-)
-
 const helpHead = `pushd: push gateway for WebSocket, server-sent events, streams and long poll
 
 usage: pushd [flags]               serve until SIGTERM or ctrl-C
@@ -30,52 +24,3 @@ example
   pushd --listen :7400 --auth jwt --auth-jwt-hs256-secret-file secret \
         --knob queue.messages_max=1024
 `
-
-const (
-	helpColumn = 24 // where the descriptions begin
-	helpWidth  = 80
-)
-
-// Help prints the usage with the defaults as they are on this machine.
-func Help(w io.Writer, getenv func(string) string) {
-	fmt.Fprint(w, helpHead)
-	def := Default(getenv)
-	group := ""
-	for _, k := range keys() {
-		if k.group != group {
-			group = k.group
-			fmt.Fprintf(w, "\n%s\n", group)
-		}
-		left := strings.TrimRight("  --"+k.flag+" "+k.arg, " ")
-		help := k.help
-		if d := k.value.get(&def); d != "" && d != "false" && d != "0" {
-			help += " [" + d + "]"
-		}
-		if len(left) > helpColumn-2 {
-			fmt.Fprintln(w, left)
-			left = ""
-		}
-		for _, line := range wrap(help, helpWidth-helpColumn) {
-			fmt.Fprintf(w, "%-*s%s\n", helpColumn, left, line)
-			left = ""
-		}
-	}
-	fmt.Fprint(w, helpTail)
-}
-
-// wrap breaks a text at blanks; a word longer than width stays whole.
-func wrap(s string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(s) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
-}

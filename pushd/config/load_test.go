@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pushfleet/internal/settings"
 )
 
 // place is an outside world made of maps.
@@ -114,7 +116,7 @@ func TestProblemsAreFoundAndSaidWell(t *testing.T) {
 	f := func(args string, parts ...string) {
 		t.Helper()
 		_, err := p.load(args)
-		var problems Problems
+		var problems settings.Problems
 		if !errors.As(err, &problems) {
 			t.Errorf("%s: %v, want problems", args, err)
 			return
@@ -171,21 +173,7 @@ func TestAddrPorts(t *testing.T) {
 }
 
 func TestHelpFlag(t *testing.T) {
-	if _, err := (place{}).load("--loops 1 --help"); !errors.Is(err, ErrHelp) {
+	if _, err := (place{}).load("--loops 1 --help"); !errors.Is(err, settings.ErrHelp) {
 		t.Errorf("--help: %v", err)
 	}
-}
-
-func TestPlacesFollowSystemdThenTheUser(t *testing.T) {
-	f := func(env map[string]string, uid int, run, state string) {
-		t.Helper()
-		get := place{env: env}.getenv
-		if r, s := runtimeDir(get, uid), stateDir(get, uid); r != run || s != state {
-			t.Errorf("uid %d, %v: %s and %s, want %s and %s", uid, env, r, s, run, state)
-		}
-	}
-	f(map[string]string{"RUNTIME_DIRECTORY": "/run/pushd-2", "STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}, 64026, "/run/pushd-2", "/var/lib/a")
-	f(nil, 0, "/run/pushd", "/var/lib/pushd")
-	f(map[string]string{"XDG_RUNTIME_DIR": "/run/user/7", "XDG_STATE_HOME": "/s"}, 7, "/run/user/7/pushd", "/s/pushd")
-	f(map[string]string{"HOME": "/home/u", "XDG_RUNTIME_DIR": "/r"}, 7, "/r/pushd", "/home/u/.local/state/pushd")
 }

@@ -1,4 +1,4 @@
-package config
+package settings
 
 import (
 	"bufio"
@@ -16,11 +16,11 @@ import (
 )
 
 // file reads the TOML file. Only the default file may be absent.
-func (l *loader) file(path string, optional bool) {
+func (l *loader[C]) file(path string, optional bool) {
 	data, err := l.readFile(path)
 	if err != nil {
 		if !optional || !errors.Is(err, fs.ErrNotExist) {
-			l.problem("config", err.Error(), l.cfg.Source("config"))
+			l.problem(flagConfig, err.Error(), l.sources.Source(flagConfig))
 		}
 		return
 	}
@@ -37,45 +37,49 @@ func (l *loader) file(path string, optional bool) {
 }
 
 func tomlError(err error) string {
-	var p toml.ParseError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[toml.ParseError](err); ok {
 		return fmt.Sprintf("line %d: %s", p.Position.Line, p.Message)
 	}
 	return err.Error()
 }
 
 // leaf applies one "name = value" of the file.
-func (l *loader) leaf(name string, v any, source string) {
+func (l *loader[C]) leaf(name string, v any, source string) {
 	texts, err := textsOf(v)
 	if err != nil {
 		l.problem(name, err.Error(), source)
 		return
 	}
-	if knobName, ok := strings.CutPrefix(name, "knobs."); ok {
-		l.knob(knobName, strings.Join(texts, ","), source)
-		return
+	if l.Pairs != nil {
+		if pair, ok := strings.CutPrefix(name, l.Pairs.Table+"."); ok {
+			l.pair(pair, strings.Join(texts, ","), source)
+			return
+		}
 	}
-	for i := range l.keys {
-		if l.keys[i].name == name {
-			l.set(&l.keys[i], texts, source)
+	for i := range l.Keys {
+		if k := &l.Keys[i]; k.Name == name && !k.FlagOnly {
+			l.set(k, texts, source)
 			return
 		}
 	}
 	l.problem("", fmt.Sprintf("there is no key %q%s", name, l.didYouMean(name)), source)
 }
 
-func (l *loader) didYouMean(name string) string {
-	names := make([]string, len(l.keys))
-	for i, k := range l.keys {
-		names[i] = k.name
-		if strings.HasPrefix(k.name, name+".") { // auth = "jwt" for auth.mode
-			return "; did you mean " + k.name + "?"
+func (l *loader[C]) didYouMean(name string) string {
+	var names []string
+	for _, k := range l.Keys {
+		if k.FlagOnly {
+			continue
+		}
+		names = append(names, k.Name)
+		if strings.HasPrefix(k.Name, name+".") { // auth = "jwt" for auth.mode
+			return "; did you mean " + k.Name + "?"
 		}
 	}
 	if near := knob.Closest(name, names); near != "" {
 		return "; did you mean " + near + "?"
 	}
-	return "; pushd --help lists them all"
+	return "; " + l.hint() + " lists them all"
 }
 
 // flatten turns nested tables into dotted names.

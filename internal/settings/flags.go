@@ -1,4 +1,4 @@
-package config
+package settings
 
 import (
 	"flag"
@@ -20,20 +20,19 @@ func (f *flagTexts) String() string     { return "" }
 func (f *flagTexts) Set(s string) error { f.texts = append(f.texts, s); return nil }
 func (f *flagTexts) IsBoolFlag() bool   { return f.toggle }
 
-const (
-	flagConfig = "config"
-	flagKnob   = "knob"
-)
+const flagConfig = "config"
 
 // parseFlags returns the texts by flag name. flag.ErrHelp means help was asked
 // for; other errors are sentences.
-func parseFlags(keys []key, args []string) (map[string][]string, error) {
-	set := flag.NewFlagSet("pushd", flag.ContinueOnError)
+func (p *Program[C]) parseFlags(args []string) (map[string][]string, error) {
+	set := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	given := map[string]*flagTexts{flagConfig: {}, flagKnob: {}}
-	for _, k := range keys {
-		_, isToggle := k.value.(switchValue)
-		given[k.flag] = &flagTexts{toggle: isToggle}
+	given := map[string]*flagTexts{flagConfig: {}}
+	if p.Pairs != nil {
+		given[p.Pairs.Flag] = &flagTexts{}
+	}
+	for _, k := range p.Keys {
+		given[k.Flag] = &flagTexts{toggle: k.Value.toggle}
 	}
 	names := make([]string, 0, len(given))
 	for name, texts := range given {
@@ -42,12 +41,12 @@ func parseFlags(keys []key, args []string) (map[string][]string, error) {
 	}
 	if err := set.Parse(args); err != nil {
 		if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
-			return nil, unknownFlag(strings.TrimLeft(name, "-"), names)
+			return nil, p.unknownFlag(strings.TrimLeft(name, "-"), names)
 		}
 		return nil, err
 	}
 	if set.NArg() > 0 {
-		return nil, fmt.Errorf("%q is no flag: pushd [check-config|version] [flags]; pushd --help lists them", set.Arg(0))
+		return nil, fmt.Errorf("%q is no flag: %s; %s lists them", set.Arg(0), p.Usage, p.hint())
 	}
 	out := map[string][]string{}
 	for name, texts := range given {
@@ -58,10 +57,10 @@ func parseFlags(keys []key, args []string) (map[string][]string, error) {
 	return out, nil
 }
 
-func unknownFlag(name string, names []string) error {
+func (p *Program[C]) unknownFlag(name string, names []string) error {
 	msg := fmt.Sprintf("there is no flag --%s", name)
 	if near := knob.Closest(name, names); near != "" {
 		return fmt.Errorf("%s; did you mean --%s?", msg, near)
 	}
-	return fmt.Errorf("%s; pushd --help lists them", msg)
+	return fmt.Errorf("%s; %s lists them", msg, p.hint())
 }
