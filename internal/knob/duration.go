@@ -10,6 +10,13 @@ import (
 
 const day = 24 * time.Hour
 
+// ParseDuration reads a span of time as knobs do: 250ms, 1m30s, 1m 30s, 2d.
+// Only 0 may come without a unit.
+func ParseDuration(s string) (time.Duration, error) { return parseDuration(s) }
+
+// FormatDuration prints a span of time as knobs do: 1h, not 1h0m0s.
+func FormatDuration(d time.Duration) string { return formatDuration(d) }
+
 // parseDuration reads what time.ParseDuration does, spaces between the parts
 // (1m 30s) and leading whole days (1d12h). A number without unit is refused,
 // except 0: whether 5 means seconds or milliseconds is what outages are made of.
