@@ -73,6 +73,7 @@ type Loop struct {
 	ticked  bool
 	retry   bool // accept failed; look at the listeners again at the next tick
 	timer   int
+	alarm   alarm
 	// AcceptErrors counts accept calls that failed for want of descriptors or memory.
 	AcceptErrors uint64
 }
@@ -88,6 +89,7 @@ const (
 	kindConn     = 0
 	kindListener = 1
 	kindTimer    = 2
+	kindAlarm    = 3
 )
 
 // itemsPerTurn bounds how long sockets wait for a full inbox.
@@ -222,6 +224,7 @@ func (l *Loop) teardown() {
 	if l.timer >= 0 {
 		unix.Close(l.timer)
 	}
+	l.alarm.close()
 	if l.poller != nil {
 		l.poller.Close()
 	}
@@ -269,6 +272,8 @@ func (l *Loop) dispatch(ev *unix.EpollEvent) {
 		}
 	case kindTimer:
 		l.ticked = true
+	case kindAlarm:
+		l.alarm.at = 0
 	}
 }
 
