@@ -106,8 +106,8 @@ const (
 	CloseNone              CloseReason = iota
 	CloseClient                        // the client said goodbye
 	CloseGone                          // end of file or reset without goodbye
-	CloseSlow                          // queue full and the policy is disconnect
-	CloseHeartbeat                     // nothing heard for heartbeat.timeout
+	CloseSlow                          // queue full and the policy is disconnect, or waited longer than slow.wait_max
+	CloseHeartbeat                     // nothing heard for heartbeat.PROTO.timeout
 	CloseHandshakeTimeout              // handshake not finished in time
 	CloseHandshakePressure             // too many unfinished handshakes; the oldest gave way
 	CloseBadRequest                    // not a request that the gateway understands

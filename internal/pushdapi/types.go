@@ -63,6 +63,7 @@ type Connections struct {
 	ByProto     map[string]int64 `json:"by_proto"`
 	Handshaking int64            `json:"handshaking"`
 	Max         int64            `json:"max"`
+	Sampled     int64            `json:"sampled"`  // in the sample of the tap
 	Accepted    Windows          `json:"accepted"` // per second
 }
 

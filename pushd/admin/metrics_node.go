@@ -24,6 +24,7 @@ func connMetrics(p *page, s *pushdapi.Stats) {
 	}
 	p.gauge("pushd_connections_handshaking", "Connections whose handshake is not finished.", float64(c.Handshaking))
 	p.gauge("pushd_connections_max", "Knob conns.max: more are refused.", float64(c.Max))
+	p.gauge("pushd_tap_sampled_connections", "Connections in the sample of the tap, knob tap.sample_percent.", float64(c.Sampled))
 	p.counter("pushd_accepted_total", "Connections accepted.", float64(s.Totals.Accepted))
 	p.windows("pushd_accepted_rate", "Connections accepted per second, decayed over the window.", c.Accepted)
 	p.windows("pushd_closed_rate", "Connections ended per second, decayed over the window.", s.Closed)

@@ -10,6 +10,7 @@ import (
 	"pushfleet/pushd/reactor"
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/session"
+	"pushfleet/pushd/tap"
 )
 
 // knobs are all knobs of a node, declared by the rooms that obey them.
@@ -21,6 +22,7 @@ type knobs struct {
 	queue    queue.Knobs
 	publish  publish.Knobs
 	admin    admin.Knobs
+	tap      tap.Knobs
 	messages *knob.Int
 	closed   *knob.Int
 	drain    *knob.Duration
@@ -40,6 +42,7 @@ func newKnobs(connsMax int64) knobs {
 		queue:    queue.NewKnobs(r),
 		publish:  publish.NewKnobs(r),
 		admin:    admin.NewKnobs(r),
+		tap:      tap.NewKnobs(r),
 		messages: r.Bytes(knob.Spec{Name: "memory.message_bytes_max", Risk: knob.High,
 			Help: "Message bytes that all queues and replay rings of the node may hold; beyond it publishes are dropped with reason memory."},
 			512<<20, 1<<20, messageSpace),

@@ -106,6 +106,7 @@ func (n *Node) fillTotals(s *pushdapi.Stats, t *stats.Totals, now uint32) {
 	s.Connections.Total = t.Conns()
 	s.Connections.ByProto = t.OpenBy()
 	s.Connections.Handshaking = t.Handshaking()
+	s.Connections.Sampled = t.Sampled
 	s.Connections.Max = n.knobs.session.ConnsMax.Get()
 	s.Totals = pushdapi.Totals{Accepted: t.Accepted, Published: c.Published, Absent: c.Absent, Kept: c.Kept,
 		Delivered: t.Delivered, BytesOut: t.BytesOut, Received: t.Received, Pings: t.Pings,

@@ -138,6 +138,7 @@ func (t *Table) endPoll(slot uint32, c *Conn) {
 		return
 	}
 	t.leave(slot, c)
+	t.setSampled(c, false)
 	t.totals.Open[c.proto]--
 	t.totals.Open[push.ProtoNone]++
 	rest := c.in
@@ -191,6 +192,7 @@ func (t *Table) finish(slot uint32, why push.CloseReason, detail string) {
 		t.traceClose(slot, c, why)
 	}
 	t.leave(slot, c)
+	t.setSampled(c, false)
 	t.queues.Discard(&c.queue, slot, push.DropClosed)
 	for _, r := range []*slab.Ref{&c.in, &c.msg, &c.ctl} {
 		t.free(r)

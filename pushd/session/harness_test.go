@@ -24,6 +24,7 @@ import (
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/slab"
 	"pushfleet/pushd/stats"
+	"pushfleet/pushd/tap"
 )
 
 // rig is one loop with its table, listening on loopback.
@@ -48,13 +49,15 @@ func startRigWith(t *testing.T, proxied bool, tweak func(*Shared), set ...string
 	t.Helper()
 	reg := knob.NewRegistry()
 	s := &Shared{Epoch: "test1", Clock: reactor.NewClock(), Receipts: receipt.NewTable(64), Closed: stats.NewClosed(256),
-		Tracer: NewTracer(), Knobs: NewKnobs(reg, 1000), QueueKnobs: queue.NewKnobs(reg), RouterKnobs: router.NewKnobs(reg),
+		Tracer: NewTracer(), Knobs: NewKnobs(reg, 1000), QueueKnobs: queue.NewKnobs(reg), RouterKnobs: router.NewKnobs(reg), TapKnobs: tap.NewKnobs(reg),
 		ProxyTrusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}
 	rk := reactor.NewKnobs(reg)
+	settings := map[string]string{}
 	for i := 0; i+1 < len(set); i += 2 {
-		if _, err := reg.Set(set[i], set[i+1], "test", ""); err != nil {
-			t.Fatal(err)
-		}
+		settings[set[i]] = set[i+1]
+	}
+	if _, err := reg.SetMany(settings, "test", ""); err != nil {
+		t.Fatal(err)
 	}
 	must := func(err error) {
 		t.Helper()
@@ -106,6 +109,14 @@ func startRigWith(t *testing.T, proxied bool, tweak func(*Shared), set ...string
 		s.Messages.Close()
 	})
 	return r
+}
+
+// turn changes a knob while the loop runs.
+func (r *rig) turn(name, value string) {
+	r.t.Helper()
+	if _, err := r.knobs.Set(name, value, "test", ""); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *rig) do(f func()) {

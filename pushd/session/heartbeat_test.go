@@ -14,7 +14,7 @@ import (
 
 func TestQuietClientIsAskedAndStaysIfItAnswers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "heartbeat.ws.interval", "1s", "heartbeat.timeout", "2s")
+	r := newRig(t, "heartbeat.ws.interval", "1s", "heartbeat.ws.timeout", "2s")
 	c := r.rawWS("user=u")
 	for i := range 3 { // longer than the timeout
 		if f := c.frame(); f.Op != wstest.PingOp || len(f.Payload) != 0 {
@@ -69,7 +69,7 @@ func TestPingsKeepTheirPromise(t *testing.T) {
 // One that does not answer is asked once per interval, then told and closed.
 func TestSilentClientIsClosed(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "heartbeat.ws.interval", "1s", "heartbeat.timeout", "2500ms")
+	r := newRig(t, "heartbeat.ws.interval", "1s", "heartbeat.ws.timeout", "2500ms")
 	c := r.rawWS("user=u")
 	pings := 0
 	f := c.frame()
@@ -90,7 +90,7 @@ func TestClientsWithAFullSocketAreClosed(t *testing.T) {
 	for _, p := range protos[:3] {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
-			r := newRig(t, "heartbeat.timeout", "1500ms", "heartbeat.ws.interval", "1s", "heartbeat.sse.interval", "1s", "heartbeat.stream.interval", "1s")
+			r := newRig(t, "heartbeat."+p.String()+".interval", "1s", "heartbeat."+p.String()+".timeout", "1500ms")
 			r.reluctant(p, 16<<10)
 			for range 20 {
 				r.send("u", `"`+pad(32<<10)+`"`, slab.Meta{})
@@ -107,7 +107,7 @@ func TestClientsWithAFullSocketAreClosed(t *testing.T) {
 func TestQuietStreamsHearPings(t *testing.T) {
 	f := func(t *testing.T, p push.Proto, want string) {
 		t.Parallel()
-		r := newRig(t, "heartbeat.timeout", "1500ms", "heartbeat.sse.interval", "1s", "heartbeat.stream.interval", "1s")
+		r := newRig(t, "heartbeat."+p.String()+".interval", "1s", "heartbeat."+p.String()+".timeout", "1500ms")
 		c := r.raw()
 		c.write(request(p, "user=u"))
 		lines := bufio.NewScanner(c.response(200).Body)
@@ -132,7 +132,7 @@ func TestQuietStreamsHearPings(t *testing.T) {
 // A client that takes bytes slowly is alive.
 func TestSlowButReadingClientStays(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "heartbeat.timeout", "1s", "heartbeat.stream.interval", "1s", "queue.bytes_max", "8MiB")
+	r := newRig(t, "heartbeat.stream.timeout", "1100ms", "heartbeat.stream.interval", "1s", "queue.bytes_max", "8MiB")
 	c := r.reluctant(push.ProtoStream, 16<<10)
 	const n = 60
 	for range n {

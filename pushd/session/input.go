@@ -247,6 +247,7 @@ func (t *Table) allowed(slot uint32, c *Conn) bool {
 	if rate == 0 {
 		return true
 	}
+	c.readLeft = uint16(min(int64(c.readLeft), rate)) // the knob may have been turned down
 	if c.readLeft == 0 {
 		more := int64(t.nowMS-c.readAt) * rate / 1000
 		if more == 0 {

@@ -13,7 +13,7 @@ type Knobs struct {
 	HandshakeTimeout *knob.Duration
 	HandshakesMax    *knob.Int
 	Interval         [push.ProtoCount]*knob.Duration // heartbeat, by protocol
-	Timeout          *knob.Duration
+	Timeout          [push.ProtoCount]*knob.Duration // likewise
 	ReadBytesMax     *knob.Int
 	ReadRate         *knob.Int
 	ControlMax       *knob.Int
@@ -22,6 +22,8 @@ type Knobs struct {
 	BroadcastSlice   *knob.Int
 	SampleRTT        *knob.Bool
 	CloseWait        *knob.Duration
+	CoalesceDelay    *knob.Duration
+	SlowWait         *knob.Duration
 }
 
 // NewKnobs declares them. fdMax is the number of client connections that the
@@ -34,8 +36,6 @@ func NewKnobs(r *knob.Registry, fdMax int64) Knobs {
 			Help: "Time for a client to send its whole request."}, 10*time.Second, 500*time.Millisecond, 2*time.Minute),
 		HandshakesMax: r.Int(knob.Spec{Name: "handshake.pending_max", Unit: "connections", Risk: knob.Medium,
 			Help: "Connections that have not sent their request yet; the oldest gives way, with reason handshake_pressure."}, 8192, 16, 1<<20),
-		Timeout: r.Duration(knob.Spec{Name: "heartbeat.timeout", Risk: knob.High,
-			Help: "A client that neither sends nor takes anything for so long is closed with reason heartbeat."}, 75*time.Second, time.Second, time.Hour),
 		ReadBytesMax: r.Bytes(knob.Spec{Name: "read.message_bytes_max", Risk: knob.Low,
 			Help: "Largest message a client may send; larger ones close with reason oversize."}, 64<<10, 128, 1<<20),
 		ReadRate: r.Int(knob.Spec{Name: "read.rate_max", Unit: "messages/s", Risk: knob.Medium,
@@ -52,10 +52,47 @@ func NewKnobs(r *knob.Registry, fdMax int64) Knobs {
 			Help: "Ask the kernel for each connection's round-trip time once per heartbeat interval, for top --by rtt."}, true),
 		CloseWait: r.Duration(knob.Spec{Name: "close.wait", Risk: knob.Low,
 			Help: "Time for a client to take its last bytes and answer the goodbye before the socket is closed."}, 3*time.Second, 100*time.Millisecond, time.Minute),
+		CoalesceDelay: r.Duration(knob.Spec{Name: "write.coalesce_delay", Risk: knob.Medium,
+			Help: "How long the messages of a connection wait for others to leave in the same write, unless they fill one. Fewer system calls for as much latency; 0 writes at once."}, 0, 0, 50*time.Millisecond),
+		SlowWait: r.Duration(knob.Spec{Name: "slow.wait_max", Risk: knob.High,
+			Help: "A connection whose oldest message has waited longer is closed with reason slow, within a second. 0 is no limit: only the bounds of the queue count."}, 0, 0, time.Hour),
 	}
-	for p := push.ProtoWS; p < push.ProtoCount; p++ {
-		k.Interval[p] = r.Duration(knob.Spec{Name: "heartbeat." + p.String() + ".interval", Risk: knob.Medium,
-			Help: "How often a quiet " + p.String() + " client is asked for a sign of life."}, 25*time.Second, time.Second, 10*time.Minute)
-	}
+	k.heartbeats(r)
 	return k
+}
+
+// heartbeats declares interval and timeout of each transport.
+func (k *Knobs) heartbeats(r *knob.Registry) {
+	for p := push.ProtoWS; p < push.ProtoCount; p++ {
+		name := "heartbeat." + p.String()
+		k.Interval[p] = r.Duration(knob.Spec{Name: name + ".interval", Risk: knob.Medium, Help: intervalHelp(p)},
+			25*time.Second, time.Second, 10*time.Minute)
+		k.Timeout[p] = r.Duration(knob.Spec{Name: name + ".timeout", Risk: knob.High, Help: timeoutHelp(p)},
+			75*time.Second, time.Second, time.Hour)
+		if p == push.ProtoPoll {
+			continue // is not asked: nothing ties its timeout to the interval
+		}
+		r.Constrain(name+".interval must be shorter than "+name+".timeout", func(v knob.Values) bool {
+			return v.Duration(k.Interval[p]) < v.Duration(k.Timeout[p])
+		})
+	}
+}
+
+func intervalHelp(p push.Proto) string {
+	if p == push.ProtoPoll {
+		return "What the hello frame of a poll says as ping_ms, and how often the node looks at one. A poll is not asked for a sign of life: it ends by itself."
+	}
+	return "How often a quiet " + p.String() + " client is asked for a sign of life. Clients rely on the value of their hello frame, so those that are connected may leave when it grows."
+}
+
+// timeoutHelp says what a silence is: only WebSocket clients answer, of the
+// others nothing shows but that they take what is written to them.
+func timeoutHelp(p push.Proto) string {
+	switch p {
+	case push.ProtoWS:
+		return "A ws client that neither sends nor takes anything for so long, pings included, is closed with reason heartbeat."
+	case push.ProtoPoll:
+		return "A poll whose socket stays full for so long while its answer is written is closed with reason heartbeat."
+	}
+	return "A " + p.String() + " client that takes nothing of what was written to it for so long, because its host does not acknowledge or its socket is full, is closed with reason heartbeat."
 }

@@ -9,8 +9,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"pushfleet/internal/push"
 	"pushfleet/pushd/auth"
 	"pushfleet/pushd/reactor"
@@ -236,9 +234,9 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	t.bindAll(slot, c, id.Groups)
 	if r.Proto == push.ProtoPoll {
 		t.due(slot, duePoll, r.Poll)
-	} else if r.Proto != push.ProtoWS {
-		t.watchSilence(c)
 	}
+	t.watchSilence(c)
+	t.sample(c, id.Users[0])
 	t.markDirty(slot)
 }
 
@@ -307,13 +305,6 @@ func (t *Table) setExpiry(c *Conn, at time.Time) {
 	// Rounded up; beyond 136 years a token lasts for ever.
 	end := t.Loop.Now() + min(int64(max(0, time.Until(at))), 1<<62)
 	c.expires = uint32(min((end+1e9-1)/1e9, math.MaxUint32))
-}
-
-// watchSilence lets the kernel end a connection whose peer acknowledges
-// nothing: such a client never sends, so no heartbeat can be heard.
-func (t *Table) watchSilence(c *Conn) {
-	ms := int(t.Knobs.Timeout.Get() / time.Millisecond)
-	_ = unix.SetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
 }
 
 func (t *Table) error(slot uint32, c *Conn, ref json.RawMessage, code, message string) {

@@ -41,6 +41,8 @@ const (
 	flagReadMore                  // input left for the next turn
 	flagExpires                   // expires is set
 	flagDead                      // the socket is lost: closed at the end of the turn
+	flagHeld                      // in Table.held: what is queued waits for more
+	flagSampled                   // in the tap's sample
 )
 
 // Conn is everything a connection is, 144 bytes without pointers. Only the

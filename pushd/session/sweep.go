@@ -19,7 +19,9 @@ func (t *Table) Tick() {
 		c := &t.conns[e.slot]
 		return c.gen != e.gen || !c.unfinished()
 	})
+	t.noteKnobs()
 	t.sweep()
+	t.closeSlow()
 	t.queues.Trim()
 	t.countRates()
 	if t.nowMS-t.marked >= markEvery {
@@ -73,6 +75,9 @@ func (t *Table) sweep() {
 			t.sweeps++
 		}
 		if c := &t.conns[t.cursor]; c.state == StateOpen {
+			if t.reviewing() {
+				t.review(t.cursor, c)
+			}
 			t.beat(t.cursor, c)
 		}
 	}
@@ -85,7 +90,7 @@ func (t *Table) beat(slot uint32, c *Conn) {
 	case c.is(flagExpires) && uint32(t.Loop.Now()/1e9) >= c.expires:
 		t.goodbye(slot, push.CloseExpired)
 		return
-	case idle >= t.Knobs.Timeout.Get() && (c.proto == push.ProtoWS || c.is(flagBlocked)):
+	case idle >= t.Knobs.Timeout[c.proto].Get() && (c.proto == push.ProtoWS || c.is(flagBlocked)):
 		if c.is(flagBlocked) {
 			t.doom(slot, c, push.CloseHeartbeat, "")
 		} else {

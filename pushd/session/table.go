@@ -23,6 +23,7 @@ import (
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/slab"
 	"pushfleet/pushd/stats"
+	"pushfleet/pushd/tap"
 	"pushfleet/pushd/wire"
 	"pushfleet/pushd/wire/poll"
 	"pushfleet/pushd/wire/sse"
@@ -47,6 +48,7 @@ type Shared struct {
 	Knobs        Knobs
 	QueueKnobs   queue.Knobs
 	RouterKnobs  router.Knobs
+	TapKnobs     tap.Knobs
 	Open         atomic.Int64 // connections of the node, handshakes included
 }
 
@@ -83,7 +85,12 @@ type Table struct {
 	cursor       uint32 // of the heartbeat sweep
 	sweeps       uint32
 	sweepTime    time.Duration // until a connection is looked at again
+	known        copies        // knobs that connections have a copy of
+	reviewTo     uint32        // of sweeps: until then connections are given them anew
+	held         holding       // connections whose messages wait for more
+	slowCursor   uint32        // of the search for messages that wait too long
 	paid         int64         // broadcast pacing: ns clock until which the budget is spent
+	pace         int64         // broadcast.rate_max that paid was reckoned with
 	drain        *draining
 	logins       map[uint32]auth.Identity // of connections whose token names further users
 	nowMS        uint32
@@ -98,6 +105,8 @@ type Table struct {
 	marks   [2]hist.Log   // latency as it was 10 to 20 s and 0 to 10 s ago
 	marked  uint32        // ms clock of the newer one
 	turns   hist.Log      // length of turns
+
+	backlog atomic.Int64 // messages in all queues at the end of the last turn, for any goroutine
 }
 
 // nodesPerLoop bounds the messages that wait in all queues of a loop; address
@@ -126,6 +135,7 @@ func NewTable(s *Shared, loop *reactor.Loop, slots int) (*Table, error) {
 		return nil, err
 	}
 	t.out.init()
+	t.known = t.copies()
 	return t, nil
 }
 
@@ -343,12 +353,14 @@ func (t *Table) Turn() (busy bool) {
 	}
 	t.stepWalks()
 	t.stepDrain()
+	delay := t.Knobs.CoalesceDelay.Get()
+	t.releaseHeld(delay)
 	dirty := t.dirty
 	t.dirty = nil
 	for _, slot := range dirty {
 		c := &t.conns[slot]
 		c.clear(flagDirty)
-		if c.state != StateFree {
+		if c.state != StateFree && (delay == 0 || !t.postpone(slot, c, delay)) {
 			t.flush(slot, c)
 		}
 	}
@@ -365,6 +377,7 @@ func (t *Table) endTurn() {
 	if queued := uint32(t.queues.Messages); queued != t.queuedBefore {
 		t.windows.Add(t.nowMS, 0, 0, 0, t.queuedBefore, queued)
 		t.queuedBefore = queued
+		t.backlog.Store(t.queues.Messages)
 	}
 	t.turns.Record(t.Clock.Now() - t.Loop.Now())
 }

@@ -40,6 +40,10 @@ func (t *Table) startWalk(it *reactor.Item) {
 
 // stepWalks gives each walk under way one slice.
 func (t *Table) stepWalks() {
+	rate := t.Knobs.BroadcastRate.Get()
+	if rate != t.pace {
+		t.pace, t.paid = rate, 0 // what was owed at another rate would hold the new one up
+	}
 	if len(t.walks) == 0 || t.paid > t.Loop.Now() {
 		return
 	}
@@ -58,7 +62,7 @@ func (t *Table) stepWalks() {
 		}
 	}
 	t.walks = left
-	if rate := t.Knobs.BroadcastRate.Get(); rate > 0 {
+	if rate > 0 {
 		share := float64(rate) / float64(max(1, t.Loop.Loops))
 		// An idle loop looks again at the next tick: what is due until then adds up.
 		t.paid = max(t.paid, t.Loop.Now()-int64(t.Loop.TickEvery())) + int64(float64(served)/share*1e9)

@@ -18,6 +18,7 @@ type Totals struct {
 	Dropped     [push.DropReasonCount]uint64
 	Closed      [push.CloseReasonCount]uint64
 	Open        [push.ProtoCount]int64 // connections now, by protocol; ProtoNone: handshake
+	Sampled     int64                  // connections now that are in the tap's sample
 	Queued      int64                  // messages in queues now
 	QueuedBytes int64
 }
@@ -34,6 +35,7 @@ func (t *Totals) Add(o *Totals) {
 	t.Writes += o.Writes
 	t.WouldWait += o.WouldWait
 	t.UplinkNone += o.UplinkNone
+	t.Sampled += o.Sampled
 	t.Queued += o.Queued
 	t.QueuedBytes += o.QueuedBytes
 	for i, n := range o.Dropped {
