@@ -2,19 +2,15 @@ package store
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"sync"
-	"syscall"
+
+	"pushfleet/internal/tlsfile"
 )
 
-// TLSFiles name PEM files. They are read again when they change, at the next
-// connection; connections that exist stay. While new files do not fit together
-// the old ones stay in use.
+// TLSFiles name PEM files, which are read again when they change.
 type TLSFiles struct {
 	CA   string // whoever it has signed is a member
 	Cert string // of this member, with the usages server and client
@@ -27,106 +23,37 @@ type TLSFiles struct {
 
 func (f TLSFiles) used() bool { return f.CA != "" || f.Cert != "" || f.Key != "" }
 
-// credentials holds what was last read.
+// credentials are both sides of mutual TLS.
 type credentials struct {
-	files TLSFiles
-	log   *slog.Logger
-
-	mu    sync.Mutex
-	stamp string // sizes, times and inodes of the files when they were last tried
-	cert  tls.Certificate
-	roots *x509.CertPool
+	files *tlsfile.Source
+	name  string
 }
 
 func newCredentials(f TLSFiles, log *slog.Logger) (*credentials, error) {
 	if f.CA == "" || f.Cert == "" || f.Key == "" {
 		return nil, errors.New("TLS between members needs CA, certificate and key")
 	}
-	c := &credentials{files: f, log: log}
-	c.stamp = c.look()
-	if err := c.read(); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// look describes the files as they are now; three stats per handshake.
-func (c *credentials) look() string {
-	var s string
-	for _, name := range []string{c.files.CA, c.files.Cert, c.files.Key} {
-		if i, err := os.Stat(name); err == nil {
-			s += fmt.Sprint(i.Size(), i.ModTime().UnixNano(), inode(i), ";")
-		}
-	}
-	return s
-}
-
-// inode tells a file from one that was renamed over it.
-func inode(i os.FileInfo) uint64 {
-	if st, ok := i.Sys().(*syscall.Stat_t); ok {
-		return st.Ino
-	}
-	return 0
-}
-
-func (c *credentials) read() error {
-	ca, err := os.ReadFile(c.files.CA)
+	s, err := tlsfile.Open(tlsfile.Files{CA: f.CA, Cert: f.Cert, Key: f.Key}, log)
 	if err != nil {
-		return fmt.Errorf("CA of members: %w", err)
+		return nil, fmt.Errorf("TLS between members: %w", err)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return fmt.Errorf("CA of members: %s holds no certificate", c.files.CA)
-	}
-	cert, err := tls.LoadX509KeyPair(c.files.Cert, c.files.Key)
-	if err != nil {
-		return fmt.Errorf("certificate of this member: %w", err)
-	}
-	c.cert, c.roots = cert, roots
-	return nil
+	return &credentials{s, f.Name}, nil
 }
 
-func (c *credentials) current() (tls.Certificate, *x509.CertPool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := c.look(); now != c.stamp {
-		c.stamp = now
-		if err := c.read(); err != nil {
-			c.log.Error("new TLS files refused, the old ones stay in use", "err", err)
-		} else {
-			c.log.Info("TLS files read again")
-		}
-	}
-	return c.cert, c.roots
-}
-
-// server is for those who dial us. Tickets are off: a resumed session would
-// outlive a change of the CA.
-func (c *credentials) server() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		cert, roots := c.current()
-		return &tls.Config{
-			MinVersion:             tls.VersionTLS13,
-			Certificates:           []tls.Certificate{cert},
-			ClientCAs:              roots,
-			ClientAuth:             tls.RequireAndVerifyClientCert,
-			SessionTicketsDisabled: true,
-			VerifyConnection:       c.named,
-		}, nil
-	}}
-}
+// server is for those who dial us.
+func (c *credentials) server() *tls.Config { return c.files.Server(c.named) }
 
 func (c *credentials) named(s tls.ConnectionState) error {
-	if c.files.Name == "" {
+	if c.name == "" {
 		return nil
 	}
-	return s.PeerCertificates[0].VerifyHostname(c.files.Name)
+	return s.PeerCertificates[0].VerifyHostname(c.name)
 }
 
 // client is for one dial to the address.
 func (c *credentials) client(address string) *tls.Config {
-	cert, roots := c.current()
-	name := c.files.Name
+	cert, roots := c.files.Current()
+	name := c.name
 	if name == "" {
 		name, _, _ = net.SplitHostPort(address)
 	}
