@@ -65,6 +65,7 @@ func start(t testing.TB, edit func(*Config)) (*node.Node, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	cfg.Keeper.Addresses = []string{config.KeeperOff}
 	cfg.AdminSocket = filepath.Join(dir, "admin.sock")
 	cfg.StateDir = dir
 	if edit != nil {

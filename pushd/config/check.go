@@ -17,11 +17,13 @@ const (
 )
 
 // Check returns everything that is wrong with the configuration. It reads the
-// key files, so that a bad key is found before the first client. Knob names
+// files of keys, so that a bad key is found before the first client. Knob names
 // and values are checked by CheckKnobs, which needs the registry.
 func (c *Config) Check(readFile func(string) ([]byte, error)) settings.Problems {
 	return c.Collect(func(add settings.Adder) {
-		c.checkAddresses(add)
+		ports := settings.NewPorts(add)
+		c.checkAddresses(add, ports)
+		c.checkKeeper(add, ports, readFile)
 		c.checkNode(add)
 		if _, err := c.Verifier(readFile); err != nil {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -31,11 +33,10 @@ func (c *Config) Check(readFile func(string) ([]byte, error)) settings.Problems 
 	})
 }
 
-func (c *Config) checkAddresses(add settings.Adder) {
+func (c *Config) checkAddresses(add settings.Adder, ports *settings.Ports) {
 	if len(c.Listen)+len(c.ListenProxy) == 0 {
 		add("listen", "no client address is left: give --listen 127.0.0.1:7400")
 	}
-	ports := settings.NewPorts(add)
 	for _, l := range []struct {
 		key  string
 		list []string

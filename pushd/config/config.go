@@ -29,6 +29,8 @@ type Config struct {
 	Loops        int  // 0 = one per core
 	UnshareFiles bool // each loop with a file table of its own
 
+	Keeper Keeper
+
 	Auth string // AuthNone or AuthJWT
 	JWT  JWT
 

@@ -22,6 +22,7 @@ func Default(getenv func(string) string) Config {
 		AdminSocket:  filepath.Join(settings.RuntimeDir(getenv, os.Geteuid(), "pushd"), "admin.sock"),
 		StateDir:     settings.StateDir(getenv, os.Geteuid(), "pushd"),
 		NodeName:     settings.HostName("pushd"),
+		Keeper:       Keeper{Addresses: []string{}, Labels: []string{}, API: "127.0.0.1:7410", Raft: "127.0.0.1:7411"},
 		Auth:         AuthNone,
 		JWT:          JWT{Leeway: 10 * time.Second},
 		LogLevel:     "info",

@@ -15,11 +15,12 @@ const (
 	groupClients = "Clients"
 	groupAuth    = "Who may connect"
 	groupNode    = "Node"
+	groupKeeper  = "Keeper (knobs of a fleet)"
 )
 
 // keys lists every setting but the knobs, whose names the node knows.
 func keys() []key {
-	return slices.Concat(clientKeys(), nodeKeys(),
+	return slices.Concat(clientKeys(), nodeKeys(), keeperKeys(),
 		settings.LogKeys(func(c *Config) *string { return &c.LogLevel }, func(c *Config) *string { return &c.LogFormat }))
 }
 
@@ -64,5 +65,24 @@ func nodeKeys() []key {
 			Value: settings.Int(func(c *Config) *int { return &c.Loops })},
 		{Name: "unshare_files", Flag: "unshare-files", Group: groupNode, Arg: "", Help: "a file table per loop, to pass the fd limit of the process",
 			Value: settings.Toggle(func(c *Config) *bool { return &c.UnshareFiles })},
+	}
+}
+
+func keeperKeys() []key {
+	return []key{
+		{Name: "keeper", Flag: "keeper", Group: groupKeeper, Arg: "ADDR", Help: "API of a keeper to follow, HOST:PORT or a socket; repeatable; none given: one runs inside pushd; off: no keeper",
+			Value: settings.List(func(c *Config) *[]string { return &c.Keeper.Addresses })},
+		{Name: "keeper_token_file", Flag: "keeper-token-file", Group: groupKeeper, Arg: "FILE", Help: "holds the token that keepers ask for",
+			Value: settings.Text(func(c *Config) *string { return &c.Keeper.TokenFile })},
+		{Name: "keeper_ca", Flag: "keeper-ca", Group: groupKeeper, Arg: "FILE", Help: "PEM roots of the keepers' certificates; the system's without it",
+			Value: settings.Text(func(c *Config) *string { return &c.Keeper.CA })},
+		{Name: "labels", Flag: "label", Group: groupKeeper, Arg: "NAME=VALUE", Help: "group that knobs can be set for, such as app=shop; repeatable",
+			Value: settings.List(func(c *Config) *[]string { return &c.Keeper.Labels })},
+		{Name: "keeper_api", Flag: "keeper-api", Group: groupKeeper, Arg: "IP:PORT", Help: "API of the keeper inside pushd; loopback only",
+			Value: settings.Addr(func(c *Config) *string { return &c.Keeper.API })},
+		{Name: "keeper_raft", Flag: "keeper-raft", Group: groupKeeper, Arg: "IP:PORT", Help: "where other keepers would reach the one inside; loopback only",
+			Value: settings.Addr(func(c *Config) *string { return &c.Keeper.Raft })},
+		{Name: "keeper_socket", Flag: "keeper-socket", Group: groupKeeper, Arg: "PATH", Help: "unix socket of the keeper inside; keeper.sock beside the admin socket without it",
+			Value: settings.Text(func(c *Config) *string { return &c.Keeper.Socket })},
 	}
 }
