@@ -92,21 +92,42 @@ func (r *Registry) Enum(s Spec, def int, values []string) *Enum {
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
 
 func (r *Registry) declare(c *cell, k *declared) {
-	name := k.spec.Name
-	if !nameForm.MatchString(name) {
-		panic(fmt.Sprintf("knob %q: a name is dotted and lower case, as in queue.bytes_max", name))
+	if err := k.sound(); err != nil {
+		panic(err.Error())
 	}
-	if !k.holds(k.def) {
-		panic(fmt.Sprintf("knob %s: the default %s is outside %s", name, k.format(k.def), k.rangeText()))
-	}
-	c.k, k.cell, k.source = k, c, "default"
-	c.bits.Store(k.def)
+	k.attach(c)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.knobs[name] != nil {
-		panic(fmt.Sprintf("knob %s is declared twice", name))
+	if err := r.add(k); err != nil {
+		panic(err.Error())
 	}
-	r.knobs[name] = k
+}
+
+// sound judges the declaration itself.
+func (k *declared) sound() error {
+	name := k.spec.Name
+	if !nameForm.MatchString(name) {
+		return fmt.Errorf("knob %q: a name is dotted and lower case, as in queue.bytes_max", name)
+	}
+	if !k.holds(k.def) {
+		return fmt.Errorf("knob %s: the default %s is outside %s", name, k.format(k.def), k.rangeText())
+	}
+	return nil
+}
+
+// attach gives the knob the cell that its handle reads.
+func (k *declared) attach(c *cell) {
+	c.k, k.cell, k.source = k, c, "default"
+	c.bits.Store(k.def)
+}
+
+// add needs r.mu.
+func (r *Registry) add(k *declared) error {
+	if r.knobs[k.spec.Name] != nil {
+		return fmt.Errorf("knob %s is declared twice", k.spec.Name)
+	}
+	r.knobs[k.spec.Name] = k
+	return nil
 }
 
 // holds tells whether the bits are a value within the declared range.

@@ -21,8 +21,21 @@ type Txn struct {
 	Set    map[string]string // name → text
 	Source string            // who: config, admin, …
 	Why    string
-	IfRev  uint64 // refuse unless the registry is at this revision; 0 = do not ask
-	DryRun bool   // check everything, change nothing
+	// Origins say who and why by name, in place of Source and Why: one
+	// transaction may give values of several origins.
+	Origins map[string]Origin
+	IfRev   uint64 // refuse unless the registry is at this revision; 0 = do not ask
+	DryRun  bool   // check everything, change nothing
+}
+
+// Origin is where a value comes from.
+type Origin struct{ Source, Why string }
+
+func (t *Txn) origin(name string) Origin {
+	if o, ok := t.Origins[name]; ok {
+		return o
+	}
+	return Origin{t.Source, t.Why}
 }
 
 // Set parses text and puts it in force. Errors are *Error.
@@ -88,7 +101,8 @@ func (r *Registry) apply(t Txn) (changes []Change, told []func(), err error) {
 	r.revision = revision
 	now := time.Now()
 	for _, e := range edits {
-		e.k.source, e.k.why, e.k.at = t.Source, t.Why, now
+		from := t.origin(e.k.spec.Name)
+		e.k.source, e.k.why, e.k.at = from.Source, from.Why, now
 		if e.bits == e.k.cell.bits.Load() {
 			continue
 		}
