@@ -15,19 +15,20 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// One port serves two kinds of streams. Whoever dials says which, and to which
+// One port serves three kinds of streams. Whoever dials says which, and to which
 // cluster it belongs: members of different clusters never speak raft with each
 // other, whatever their configurations say.
 const (
 	helloMagic   = "pfk1"
 	kindRaft     = 'r'
 	kindCall     = 'c'
-	streamsMax   = 256 // connections from others; more are closed at once
+	kindAPI      = 'a'
+	streamsMax   = 256 // connections but the API's; more are closed at once
 	callMax      = 64 << 10
 	helloTimeout = 5 * time.Second
 )
 
-// link carries raft's streams and our calls. It is raft's StreamLayer.
+// link carries raft's streams, our calls and the API's streams. It is raft's StreamLayer.
 type link struct {
 	listener  net.Listener
 	network   Network
@@ -44,8 +45,11 @@ type link struct {
 	work     sync.WaitGroup
 	reading  sync.WaitGroup // streams that raft reads and has not closed
 
-	mu    sync.Mutex
-	conns map[*linkConn]struct{} // all open ones; nil once closed
+	door *door // the API's streams, after their hello
+
+	mu      sync.Mutex
+	conns   map[*linkConn]struct{} // all open ones; nil once closed
+	apiOpen int                    // of these
 }
 
 var _ raft.StreamLayer = (*link)(nil)
@@ -54,7 +58,7 @@ func newLink(c Config, ident *identity, answer func(call) reply) (*link, error) 
 	l := &link{
 		network: c.Network, advertise: c.Advertise, ident: ident, answer: answer, log: c.Log,
 		timeout: c.Timing.RPC, accepted: make(chan net.Conn), closed: make(chan struct{}),
-		conns: map[*linkConn]struct{}{},
+		door: newDoor(), conns: map[*linkConn]struct{}{},
 	}
 	var err error
 	if c.TLS.used() {
@@ -68,6 +72,7 @@ func newLink(c Config, ident *identity, answer func(call) reply) (*link, error) 
 	if err := l.checkAddress(); err != nil {
 		return nil, errors.Join(err, l.listener.Close())
 	}
+	l.door.addr = l.Addr()
 	return l, nil
 }
 
@@ -100,7 +105,7 @@ func (l *link) serve() {
 					continue
 				}
 			}
-			if t, err := l.track(c); err == nil {
+			if t, err := l.track(c, false); err == nil {
 				l.work.Go(func() { l.greet(t) }) // ends in bounded time, or with Close
 			}
 		}
@@ -123,6 +128,9 @@ func (l *link) greet(t *linkConn) {
 		}
 	case cluster != l.ident.cluster() || cluster == "":
 		l.log.Warn("connection of another cluster refused", "from", t.RemoteAddr(), "theirs", cluster, "ours", l.ident.cluster())
+	case kind == kindAPI:
+		l.admit(t)
+		return
 	default:
 		t.SetDeadline(time.Time{})
 		t.read = true
@@ -175,7 +183,7 @@ func (l *link) dial(ctx context.Context, address string, kind byte) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	t, err := l.track(c)
+	t, err := l.track(c, kind == kindAPI)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +213,7 @@ func readHello(r io.Reader) (kind byte, cluster string, err error) {
 		return 0, "", fmt.Errorf("hello: %w", err)
 	}
 	kind = head[len(helloMagic)]
-	if string(head[:len(helloMagic)]) != helloMagic || kind != kindRaft && kind != kindCall {
+	if string(head[:len(helloMagic)]) != helloMagic || kind != kindRaft && kind != kindCall && kind != kindAPI {
 		return 0, "", errors.New("hello: not a member of a keeper")
 	}
 	name := make([]byte, head[len(helloMagic)+1])
@@ -238,6 +246,7 @@ func (a address) String() string { return string(a) }
 func (l *link) Close() error {
 	l.once.Do(func() {
 		close(l.closed)
+		l.door.Close()
 		l.listener.Close()
 		l.mu.Lock()
 		open := l.conns
@@ -265,27 +274,50 @@ type linkConn struct {
 	raw  net.Conn
 	link *link
 	read bool // counted in link.reading; set before raft has it
+	api  bool // counted in link.apiOpen; of link.mu
 	done sync.Once
 }
 
-func (l *link) track(c net.Conn) (*linkConn, error) {
+// track counts an open connection; api is known of those that we dial.
+func (l *link) track(c net.Conn, api bool) (*linkConn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conns == nil || len(l.conns) >= streamsMax {
-		c.Close()
-		return nil, net.ErrClosed
+	var err error
+	switch {
+	case l.conns == nil || !api && len(l.conns)-l.apiOpen >= streamsMax:
+		err = net.ErrClosed
+	case api && l.apiOpen >= apiStreamsMax:
+		err = errAPIStreams
 	}
-	t := &linkConn{Conn: c, raw: c, link: l}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	t := &linkConn{Conn: c, raw: c, link: l, api: api}
 	l.conns[t] = struct{}{}
+	if api {
+		l.apiOpen++
+	}
 	return t, nil
+}
+
+// forget is track's opposite; it may be called again.
+func (l *link) forget(c *linkConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, open := l.conns[c]; !open {
+		return
+	}
+	delete(l.conns, c)
+	if c.api {
+		l.apiOpen--
+	}
 }
 
 // Close is raft's last act on a stream that it reads. It closes the socket
 // without the goodbye of TLS, which could block.
 func (c *linkConn) Close() error {
-	c.link.mu.Lock()
-	delete(c.link.conns, c)
-	c.link.mu.Unlock()
+	c.link.forget(c)
 	if c.read {
 		defer c.done.Do(c.link.reading.Done)
 	}
