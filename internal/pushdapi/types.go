@@ -33,8 +33,9 @@ type Stats struct {
 	Version       string      `json:"version"`
 	At            time.Time   `json:"at"`
 	UptimeSeconds float64     `json:"uptime_seconds"`
-	State         string      `json:"state"` // serving, draining
-	KnobRevision  uint64      `json:"knob_revision"`
+	State         string      `json:"state"`         // serving, draining
+	KnobRevision  uint64      `json:"knob_revision"` // changes on this node since its start
+	Follow        Follow      `json:"follow"`
 	Connections   Connections `json:"connections"`
 	Users         int64       `json:"users"`
 	Groups        int64       `json:"groups"`

@@ -131,6 +131,7 @@ func someStats(conns int64) pushdapi.Stats {
 	w := func(v float64) pushdapi.Windows { return pushdapi.Windows{S1: v, S10: v / 10, S100: v / 100} }
 	return pushdapi.Stats{
 		Node: "gw-1", Version: "1.2.3", At: time.UnixMilli(1_700_000_100_000), UptimeSeconds: 100.5, State: "serving", KnobRevision: 7,
+		Follow:      pushdapi.Follow{Mode: pushdapi.FollowKeepers, Revision: 418, Connected: true, Drift: make([]pushdapi.KnobDrift, 2)},
 		Connections: pushdapi.Connections{Total: conns, ByProto: map[string]int64{"ws": conns}, Handshaking: 5, Max: 20000, Accepted: w(11)},
 		Users:       conns, Groups: 3, Published: w(12), Delivered: w(13), BytesOut: w(14), Received: w(15), Dropped: w(16), Closed: w(17),
 		Totals: pushdapi.Totals{Accepted: 21, Published: 22, Absent: 23, Kept: 24, Delivered: 25, BytesOut: 26, Received: 27,

@@ -12,6 +12,9 @@ func (a *API) nodeMetrics(p *page, s *pushdapi.Stats) {
 	p.flag("pushd_ready", "1 while the node should get new connections, as /readyz says.", a.c.Ready() == nil)
 	p.flag("pushd_draining", "1 while the node says goodbye to its connections.", s.State == "draining")
 	p.gauge("pushd_knob_revision", "Changes of knobs since the node started.", float64(s.KnobRevision))
+	p.gauge("pushd_knob_fleet_revision", "Revision of the fleet's knobs that the node obeys, 0 without keepers.", float64(s.Follow.Revision))
+	p.gauge("pushd_knob_drift", "Knobs that differ from what the keepers want.", float64(len(s.Follow.Drift)))
+	p.flag("pushd_keeper_connected", "1 while the node has a session with the leading keeper.", s.Follow.Connected)
 	p.gauge("pushd_users", "Users with a connection.", float64(s.Users))
 	p.gauge("pushd_groups", "Groups with a member.", float64(s.Groups))
 }
