@@ -57,6 +57,10 @@ func NewKnobs(r *knob.Registry, fdMax int64) Knobs {
 		SlowWait: r.Duration(knob.Spec{Name: "slow.wait_max", Risk: knob.High,
 			Help: "A connection whose oldest message has waited longer is closed with reason slow, within a second. 0 is no limit: only the bounds of the queue count."}, 0, 0, time.Hour),
 	}
+	r.Constrain("slow.wait_max must be 0 (no limit) or at least 1s, which is how often queues are looked at", func(v knob.Values) bool {
+		wait := v.Duration(k.SlowWait)
+		return wait == 0 || wait >= slowRound
+	})
 	k.heartbeats(r)
 	return k
 }

@@ -1,0 +1,303 @@
+package session
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"pushfleet/internal/push"
+	"pushfleet/pushd/slab"
+	"pushfleet/pushd/tap"
+)
+
+// Tests of knobs that are turned while connections are open.
+
+// vanish makes a client's kernel drop all that arrives, as if its host had
+// lost the network.
+func (c *raw) vanish() {
+	c.t.Helper()
+	sys, err := c.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	if e := sys.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+	}); e != nil || err != nil {
+		c.t.Fatal(e, err)
+	}
+}
+
+func TestHeartbeatIsTurnedOnOpenConnections(t *testing.T) {
+	f := func(p push.Proto, silence func(r *rig, c *raw)) {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			c := r.reluctant(p, 16<<10)
+			silence(r, c)
+			r.turn("heartbeat."+p.String()+".interval", "1s")
+			r.turn("heartbeat."+p.String()+".timeout", "1500ms")
+			r.eventually("closed", r.closed(push.CloseHeartbeat))
+		})
+	}
+	vanish := func(_ *rig, c *raw) { c.vanish() }
+	f(push.ProtoWS, func(*rig, *raw) {}) // does not answer pings
+	f(push.ProtoSSE, vanish)
+	f(push.ProtoStream, vanish)
+	f(push.ProtoPoll, func(r *rig, _ *raw) { // takes no answer
+		r.send("u", `"`+pad(64<<10)+`"`, slab.Meta{})
+		r.send("u", `"`+pad(64<<10)+`"`, slab.Meta{})
+	})
+}
+
+// A shorter timeout reaches the kernel, which watches for us, within a sweep.
+func TestTheKernelIsToldOfATimeout(t *testing.T) {
+	f := func(p push.Proto, before, after int) {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "heartbeat.ws.interval", "1s")
+			r.reluctant(p, 16<<10)
+			told := func() (ms int) {
+				var err error
+				r.do(func() {
+					ms, err = unix.GetsockoptInt(int(r.table.conns[1].fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ms
+			}
+			if got := told(); got != before {
+				t.Errorf("%d ms at first, want %d", got, before)
+			}
+			r.turn("heartbeat."+p.String()+".timeout", "50s")
+			rounds := uint32(0)
+			r.do(func() { rounds = r.table.sweeps + 3 })
+			r.eventually("looked at", func() bool { return r.table.sweeps >= rounds })
+			if got := told(); got != after {
+				t.Errorf("%d ms after the knob was turned, want %d", got, after)
+			}
+		})
+	}
+	f(push.ProtoWS, 0, 0)
+	f(push.ProtoSSE, 75_000, 50_000)
+	f(push.ProtoStream, 75_000, 50_000)
+	f(push.ProtoPoll, 0, 0)
+}
+
+func TestAnIntervalAsLongAsItsTimeoutIsRefused(t *testing.T) {
+	r := newRig(t)
+	f := func(name, value, want string) {
+		t.Helper()
+		_, err := r.knobs.Check(name, value)
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("%s=%s: %s, want %s", name, value, got, want)
+		}
+	}
+	for _, p := range []string{"ws", "sse", "stream"} {
+		rule := fmt.Sprintf("heartbeat.%s.interval must be shorter than heartbeat.%s.timeout", p, p)
+		f("heartbeat."+p+".interval", "75s", rule)
+		f("heartbeat."+p+".timeout", "25s", rule)
+		f("heartbeat."+p+".timeout", "26s", "nil")
+	}
+	f("heartbeat.poll.timeout", "5s", "nil")
+	f("heartbeat.timeout", "90s", "heartbeat.")
+}
+
+func TestWhoLetsMessagesWaitIsClosed(t *testing.T) {
+	r := newRig(t, "close.wait", "100ms")
+	r.stuck("u")
+	good := r.ws("user=good")
+	for i := range 3 {
+		r.send("u", fmt.Sprint(i), slab.Meta{})
+	}
+	r.eventually("they wait", func() bool { return r.table.Cols.Queued[1] == 4 })
+	r.turn("slow.wait_max", "1s")
+	r.eventually("closed", r.closed(push.CloseSlow))
+	rows := r.s.Closed.List(push.CloseSlow, 0)
+	if len(rows) != 1 || rows[0].User != "u" || rows[0].Queued != 4 || !strings.Contains(rows[0].Detail, "slow.wait_max is 1s") {
+		t.Errorf("closed %+v, want u with 4 waiting and the knob's name", rows)
+	}
+	r.send("good", "1", slab.Meta{})
+	good.expectData("1")
+}
+
+func TestAWaitTooShortToNoticeIsRefused(t *testing.T) {
+	r := newRig(t)
+	for value, fine := range map[string]bool{"0s": true, "999ms": false, "1s": true} {
+		if _, err := r.knobs.Check("slow.wait_max", value); fine != (err == nil) {
+			t.Errorf("slow.wait_max=%s: %v", value, err)
+		}
+	}
+}
+
+func TestQueueBoundsAndPoliciesAreTurned(t *testing.T) {
+	f := func(class push.Class, bound, value, policy string, want push.DropReason, n int) {
+		t.Run(class.String()+" "+policy, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, "close.wait", "100ms")
+			r.stuck("u")
+			r.turn(bound, value)
+			r.turn("queue."+class.String()+".policy", policy)
+			for range 6 {
+				r.send("u", `"`+pad(1000)+`"`, slab.Meta{Class: class, Key: 1})
+			}
+			r.eventually("dropped", func() bool { return r.table.queues.Dropped[want] == uint64(n) })
+		})
+	}
+	// The frame under way counts, so three more fit.
+	f(push.ClassNormal, "queue.messages_max", "4", "drop-newest", push.DropOverflow, 3)
+	f(push.ClassNormal, "queue.bytes_max", "36KiB", "drop-oldest", push.DropOverflow, 2)
+	f(push.ClassVolatile, "queue.messages_max", "4", "drop-newest", push.DropOverflow, 3)
+	f(push.ClassVolatile, "queue.messages_max", "4", "coalesce", push.DropCoalesced, 5)
+	f(push.ClassStored, "queue.messages_max", "4", "drop-oldest", push.DropOverflow, 3)
+	f(push.ClassStored, "queue.messages_max", "4", "disconnect", push.DropDisconnect, 1)
+}
+
+// What a client might have sent at the rate before is no longer allowed.
+func TestReadRateIsTurnedDown(t *testing.T) {
+	r := newRig(t, "read.rate_max", "0")
+	c := r.rawWS("user=u")
+	f := func(n int) {
+		t.Helper()
+		for range n {
+			c.say(`{"type":"ping"}`)
+		}
+	}
+	f(300)
+	for range 300 {
+		c.frame()
+	}
+	r.turn("read.rate_max", "60000")
+	f(1)
+	c.frame()
+	r.turn("read.rate_max", "2")
+	r.do(func() { // no time passes for what comes in one turn
+		conn := &r.table.conns[1]
+		conn.readAt = r.table.nowMS
+		for i, want := range []bool{true, true, false} {
+			if got := r.table.allowed(1, conn); got != want {
+				t.Errorf("message %d at 2/s: %v", i+1, got)
+			}
+		}
+	})
+	c.expectClose(push.CloseReadRate)
+	c.Close()
+	r.eventually("closed", r.closed(push.CloseReadRate))
+}
+
+// A broadcast that is held back by its pace goes on when the knob lets it.
+func TestBroadcastPaceIsTurnedUp(t *testing.T) {
+	r := newRig(t, "broadcast.rate_max", "1", "broadcast.slice", "12")
+	var clients []*client
+	for range 24 {
+		clients = append(clients, r.ws("user=many"))
+	}
+	r.sendGroup(all, "1", 0)
+	r.eventually("held back", func() bool { return r.table.totals.Offered == 12 && r.table.paced() })
+	r.turn("broadcast.rate_max", "0")
+	for _, c := range clients {
+		c.expectData("1") // with the debt of 12 s it would be too late
+	}
+}
+
+func (r *rig) sampled() (users []string) {
+	r.t.Helper()
+	r.do(func() {
+		for s := uint32(1); s < r.table.slots.High(); s++ {
+			if c := &r.table.conns[s]; c.is(flagSampled) {
+				users = append(users, r.table.Router.First(r.table.handle(s), c.users))
+			}
+		}
+		if int64(len(users)) != r.table.totals.Sampled {
+			r.t.Errorf("%d in the sample, counted %d", len(users), r.table.totals.Sampled)
+		}
+	})
+	return users
+}
+
+func TestTheSampleIsChosenAnew(t *testing.T) {
+	r := newRig(t, "heartbeat.ws.interval", "1s")
+	const n = 40
+	for i := range n {
+		r.rawWS(fmt.Sprintf("user=u-%d", i))
+	}
+	share := func(percent float64) (in int) {
+		for i := range n {
+			if tap.In(fmt.Sprintf("u-%d", i), percent) {
+				in++
+			}
+		}
+		return in
+	}
+	if got := len(r.sampled()); got != 0 {
+		t.Errorf("%d in a sample that is off", got)
+	}
+	for _, percent := range []float64{25, 75, 100, 50, 0} {
+		want := share(percent)
+		r.turn("tap.sample_percent", fmt.Sprint(percent))
+		r.eventually(fmt.Sprintf("%v %% chosen", percent), func() bool { return r.table.totals.Sampled == int64(want) })
+		for _, u := range r.sampled() {
+			if !tap.In(u, percent) {
+				t.Errorf("%s is in the sample of %v %%", u, percent)
+			}
+		}
+	}
+}
+
+func TestTheSampleIsChosenAtTheStart(t *testing.T) {
+	r := newRig(t, "tap.sample_percent", "100")
+	for _, p := range protos {
+		c := r.raw()
+		c.write(request(p, "user=u"))
+		r.eventually("in the sample", func() bool { return r.table.totals.Sampled == 1 && r.table.totals.Open[p] == 1 })
+		c.reset()
+		r.eventually("not any more", func() bool { return r.table.totals.Sampled == 0 && r.table.Live() == 0 })
+	}
+	c := r.raw()
+	for range 2 { // a connection that polls again is chosen again
+		c.ask("user=u")
+		r.eventually("in the sample", func() bool { return r.table.totals.Sampled == 1 })
+		r.send("u", "1", slab.Meta{})
+		c.answer()
+		r.eventually("not between polls", func() bool { return r.table.totals.Sampled == 0 })
+	}
+}
+
+// With several users the first one decides, at the start and later.
+func TestTheFirstUserDecides(t *testing.T) {
+	in, out := "", ""
+	for i := 0; in == "" || out == ""; i++ {
+		if u := fmt.Sprintf("u-%d", i); tap.In(u, 50) {
+			in = u
+		} else {
+			out = u
+		}
+	}
+	f := func(first, second string, want int64) {
+		t.Helper()
+		r := newRig(t, "tap.sample_percent", "50", "heartbeat.ws.interval", "1s")
+		c := r.rawWS("user=" + first + "&user=" + second)
+		c.say(`{"type":"login","user":"third","ref":1}`)
+		c.frame()
+		check := func(when string) {
+			t.Helper()
+			r.do(func() {
+				if got := r.table.totals.Sampled; got != want {
+					t.Errorf("%s before %s: %d in the sample %s, want %d", first, second, got, when, want)
+				}
+			})
+		}
+		check("at the start")
+		rounds := uint32(0)
+		r.turn("tap.sample_percent", "49.99")
+		r.do(func() { rounds = r.table.sweeps + 3 })
+		r.eventually("looked at", func() bool { return r.table.sweeps >= rounds })
+		check("later")
+	}
+	f(in, out, 1)
+	f(out, in, 0)
+}
