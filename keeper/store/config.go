@@ -46,10 +46,16 @@ type Config struct {
 	VotersMax       int    // members beyond stay without vote, 0 = 5
 	CommandMax      int    // bytes in one command, 0 = 1 MiB
 
+	// Embedded: the process does more than this member, so that the member must
+	// not end it when its disk is full or broken: it waits for the disk instead,
+	// out of the cluster.
+	Embedded bool
+
 	readOnly bool // a dry run: nothing is written
 
-	files   types.VFS // tests: where WAL writes; nil = the directory
-	segment int       // tests: bytes of a WAL segment; 0 = walSegment
+	files   types.VFS                               // tests: where WAL writes; nil = the directory
+	segment int                                     // tests: bytes of a WAL segment; 0 = walSegment
+	stable  func(raft.StableStore) raft.StableStore // tests: stands before the disk; nil = nothing
 }
 
 // Timing holds how long members wait for one another.
@@ -75,6 +81,8 @@ type Timing struct {
 	Pilot  time.Duration // between looks at the members' health by the leader
 	Stable time.Duration // a new member keeps up this long before it may vote
 
+	Disk time.Duration // an embedded member's start waits this long for its disk
+
 	SnapshotCheck time.Duration // between looks whether a snapshot is due
 }
 
@@ -89,6 +97,7 @@ func DefaultTiming() Timing {
 		Retry:     250 * time.Millisecond,
 		Pilot:     500 * time.Millisecond,
 		Stable:    5 * time.Second,
+		Disk:      2 * time.Second,
 
 		SnapshotCheck: 30 * time.Second,
 	}
@@ -116,6 +125,7 @@ func (c Config) withDefaults() Config {
 	orElse(&t.Retry, d.Retry)
 	orElse(&t.Pilot, d.Pilot)
 	orElse(&t.Stable, d.Stable)
+	orElse(&t.Disk, d.Disk)
 	orElse(&t.SnapshotCheck, d.SnapshotCheck)
 	return c
 }

@@ -71,6 +71,9 @@ func (d *disk) open(c Config) error {
 	if err := open(c); err != nil {
 		return fmt.Errorf("open log in %s: %w", c.Dir, err)
 	}
+	if c.stable != nil {
+		d.stable = c.stable(d.stable)
+	}
 	return nil
 }
 

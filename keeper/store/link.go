@@ -23,6 +23,7 @@ const (
 	kindRaft     = 'r'
 	kindCall     = 'c'
 	kindAPI      = 'a'
+	kindUnknown  = 0 // before the hello
 	streamsMax   = 256 // connections but the API's; more are closed at once
 	callMax      = 64 << 10
 	helloTimeout = 5 * time.Second
@@ -50,6 +51,7 @@ type link struct {
 	mu      sync.Mutex
 	conns   map[*linkConn]struct{} // all open ones; nil once closed
 	apiOpen int                    // of these
+	deaf    bool                   // no streams of raft for now
 }
 
 var _ raft.StreamLayer = (*link)(nil)
@@ -105,7 +107,7 @@ func (l *link) serve() {
 					continue
 				}
 			}
-			if t, err := l.track(c, false); err == nil {
+			if t, err := l.track(c, kindUnknown); err == nil {
 				l.work.Go(func() { l.greet(t) }) // ends in bounded time, or with Close
 			}
 		}
@@ -131,6 +133,7 @@ func (l *link) greet(t *linkConn) {
 	case kind == kindAPI:
 		l.admit(t)
 		return
+	case l.assign(t, kindRaft) != nil: // it comes again
 	default:
 		t.SetDeadline(time.Time{})
 		t.read = true
@@ -183,7 +186,7 @@ func (l *link) dial(ctx context.Context, address string, kind byte) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	t, err := l.track(c, kind == kindAPI)
+	t, err := l.track(c, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -274,31 +277,70 @@ type linkConn struct {
 	raw  net.Conn
 	link *link
 	read bool // counted in link.reading; set before raft has it
-	api  bool // counted in link.apiOpen; of link.mu
+	kind byte // of link.mu
 	done sync.Once
 }
 
-// track counts an open connection; api is known of those that we dial.
-func (l *link) track(c net.Conn, api bool) (*linkConn, error) {
+// errDeaf is why a member speaks with nobody for a while.
+var errDeaf = errors.New("this member waits for its disk")
+
+// track counts an open connection; the kind is known of those that we dial.
+func (l *link) track(c net.Conn, kind byte) (*linkConn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var err error
-	switch {
-	case l.conns == nil || !api && len(l.conns)-l.apiOpen >= streamsMax:
+	err := l.room(kind)
+	if kind != kindAPI && err == nil && len(l.conns)-l.apiOpen >= streamsMax {
 		err = net.ErrClosed
-	case api && l.apiOpen >= apiStreamsMax:
-		err = errAPIStreams
 	}
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	t := &linkConn{Conn: c, raw: c, link: l, api: api}
+	t := &linkConn{Conn: c, raw: c, link: l, kind: kind}
 	l.conns[t] = struct{}{}
-	if api {
+	if kind == kindAPI {
 		l.apiOpen++
 	}
 	return t, nil
+}
+
+// room tells whether there may be one more of a kind. mu is held.
+func (l *link) room(kind byte) error {
+	switch {
+	case l.conns == nil:
+		return net.ErrClosed
+	case kind == kindRaft && l.deaf:
+		return errDeaf
+	case kind == kindAPI && l.apiOpen >= apiStreamsMax:
+		return errAPIStreams
+	}
+	return nil
+}
+
+// assign notes what kind a connection is that has come in.
+func (l *link) assign(t *linkConn, kind byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.room(kind); err != nil {
+		return err
+	}
+	if t.kind = kind; kind == kindAPI {
+		l.apiOpen++
+	}
+	return nil
+}
+
+// deafen ends raft's streams and allows no others until it is called with
+// false: to the other members this one is gone.
+func (l *link) deafen(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaf = on
+	for c := range l.conns {
+		if on && c.kind == kindRaft {
+			c.raw.Close()
+		}
+	}
 }
 
 // forget is track's opposite; it may be called again.
@@ -309,7 +351,7 @@ func (l *link) forget(c *linkConn) {
 		return
 	}
 	delete(l.conns, c)
-	if c.api {
+	if c.kind == kindAPI {
 		l.apiOpen--
 	}
 }

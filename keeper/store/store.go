@@ -98,7 +98,7 @@ func start(cfg Config, d *disk) (*Store, error) {
 	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s.link, Logger: hclogger(cfg.Log), MaxPool: 3, Timeout: cfg.Timing.RPC,
 	})
-	if s.raft, err = raft.NewRaft(raftConfig(cfg), s.machine, d.logs, d.stable, d.snaps, transport); err != nil {
+	if s.raft, err = s.newRaft(transport); err != nil {
 		s.cancel()
 		return nil, errors.Join(fmt.Errorf("start from %s: %w", cfg.Dir, err), transport.Close(), s.link.Close())
 	}
@@ -108,6 +108,19 @@ func start(cfg Config, d *disk) (*Store, error) {
 	s.spawn(s.form)
 	s.spawn(s.fly)
 	return s, nil
+}
+
+// newRaft starts raft on the disk, between which stands a patient in an
+// embedded member.
+func (s *Store) newRaft(transport raft.Transport) (*raft.Raft, error) {
+	d := s.disk
+	if !s.cfg.Embedded {
+		return raft.NewRaft(raftConfig(s.cfg), s.machine, d.logs, d.stable, d.snaps, transport)
+	}
+	p := newPatient(s.ctx, s.cfg, d, s.link.deafen)
+	return p.start(s.cancel, s.cfg.Timing.Disk, func() (*raft.Raft, error) {
+		return raft.NewRaft(raftConfig(s.cfg), s.machine, p, p, d.snaps, transport)
+	})
 }
 
 // spawn runs f until Close, which waits for it.

@@ -68,7 +68,10 @@ func (l *link) dialAPI(ctx context.Context, address string) (net.Conn, error) {
 // admit hands a stream to whoever accepts from the door. It closes those that
 // it does not hand over.
 func (l *link) admit(t *linkConn) {
-	err := l.count(t)
+	err := l.assign(t, kindAPI)
+	if err == nil && l.door.gone() {
+		err = net.ErrClosed
+	}
 	if err == nil {
 		_, err = t.Write([]byte{admitted})
 	}
@@ -80,21 +83,6 @@ func (l *link) admit(t *linkConn) {
 		t.Close()
 		l.log.Warn("stream of the API refused", "from", t.RemoteAddr(), "err", err)
 	}
-}
-
-// count moves a stream that has come in to the API's share.
-func (l *link) count(t *linkConn) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.conns == nil || l.door.gone():
-		return net.ErrClosed
-	case l.apiOpen >= apiStreamsMax:
-		return errAPIStreams
-	}
-	t.api = true
-	l.apiOpen++
-	return nil
 }
 
 // door is the listener of the API's streams.
