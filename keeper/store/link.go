@@ -23,7 +23,7 @@ const (
 	kindRaft     = 'r'
 	kindCall     = 'c'
 	kindAPI      = 'a'
-	kindUnknown  = 0 // before the hello
+	kindUnknown  = 0   // before the hello
 	streamsMax   = 256 // connections but the API's; more are closed at once
 	callMax      = 64 << 10
 	helloTimeout = 5 * time.Second
