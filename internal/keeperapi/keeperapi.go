@@ -88,3 +88,20 @@ func (s Scope) Covers(id string, labels map[string]string) bool {
 	have, ok := labels[name]
 	return ok && have == value
 }
+
+// Above tells whether what l says hides what other says.
+func (l Layer) Above(other Layer) bool { return l.rank() > other.rank() }
+
+func (l Layer) rank() int {
+	switch l {
+	case LayerFleet:
+		return 1
+	case LayerGroup:
+		return 2
+	case LayerNode:
+		return 3
+	case LayerCanary:
+		return 4
+	}
+	return 0
+}

@@ -70,7 +70,7 @@ type Answer struct {
 }
 
 // Delta is one place that changes. Empty texts mean that the scope says
-// nothing.
+// nothing; for the fleet the declared default stands in their place.
 type Delta struct {
 	Knob  string `json:"knob"`
 	Scope Scope  `json:"scope"`

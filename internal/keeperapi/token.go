@@ -1,5 +1,10 @@
 package keeperapi
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
 // Role is what the bearer of a token may do; each includes the ones before.
 type Role string
 
@@ -52,4 +57,10 @@ type Audit struct {
 	What     string `json:"what"`
 	Why      string `json:"why,omitempty"`
 	From     string `json:"from,omitempty"`
+}
+
+// HashToken is what keepers keep of a token's secret.
+func HashToken(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
 }

@@ -127,6 +127,10 @@ func (v *view) held(knob string) (h keeperapi.Held, ok bool) {
 func (s *State) Effective(id string) keeperapi.Effective {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.effective(id)
+}
+
+func (s *State) effective(id string) keeperapi.Effective {
 	v := s.viewOf(id)
 	e := keeperapi.Effective{Node: id, Revision: s.values, Position: s.revision,
 		Knobs: make(map[string]keeperapi.Held, len(s.scopes[keeperapi.Fleet]))}

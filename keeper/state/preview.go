@@ -9,36 +9,43 @@ import (
 	"pushfleet/internal/keeperapi"
 )
 
-// Preview applies a command to a copy and tells which nodes would hold
-// something else, by node and knob. The state stays as it is. It costs a
-// snapshot and its reading (15 ms for 4,000 nodes), so it is for people.
-func (s *State) Preview(cmd []byte) (r keeperapi.Result, diff []keeperapi.NodeDiff, err error) {
+// Foresight is what a command would do.
+type Foresight struct {
+	Result keeperapi.Result
+	Events []keeperapi.Event
+	Diff   []keeperapi.NodeDiff // what nodes would hold otherwise, by node and knob
+}
+
+// Preview applies a command to a copy and tells what it would do. The state
+// stays as it is. It costs a snapshot and its reading (15 ms for 4,000 nodes),
+// so it is for people.
+func (s *State) Preview(cmd []byte) (f Foresight, err error) {
 	b, err := s.Snapshot()
 	if err != nil {
-		return r, nil, fmt.Errorf("preview: %w", err)
+		return f, fmt.Errorf("preview: %w", err)
 	}
 	before, after := New(), New()
 	if err := before.Restore(b); err != nil {
-		return r, nil, fmt.Errorf("preview: %w", err)
+		return f, fmt.Errorf("preview: %w", err)
 	}
 	if err := after.Restore(b); err != nil {
-		return r, nil, fmt.Errorf("preview: %w", err)
+		return f, fmt.Errorf("preview: %w", err)
 	}
-	if err := json.Unmarshal(after.Apply(0, cmd), &r); err != nil {
-		return r, nil, fmt.Errorf("preview: %w", err)
+	if err := json.Unmarshal(after.Apply(0, cmd), &f.Result); err != nil {
+		return f, fmt.Errorf("preview: %w", err)
 	}
-	events, _ := after.Since(before.revision)
+	f.Events, _ = after.Since(before.revision)
 	touched := map[string]bool{}
-	for _, e := range events {
+	for _, e := range f.Events {
 		if e.ChangesValues() {
 			touched[e.Knob] = true
 		}
 	}
 	knobs := slices.Sorted(maps.Keys(touched))
 	for _, id := range slices.Sorted(maps.Keys(after.nodes)) {
-		diff = append(diff, compare(before.viewOf(id), after.viewOf(id), knobs)...)
+		f.Diff = append(f.Diff, compare(before.viewOf(id), after.viewOf(id), knobs)...)
 	}
-	return r, diff, nil
+	return f, nil
 }
 
 // compare returns what a node would hold otherwise, of the knobs it declares.

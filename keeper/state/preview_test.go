@@ -20,7 +20,8 @@ func TestPreviewTellsWhatApplyDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			bytes, before := bytesOf(t, s), values(s)
-			foretold, diff, err := s.Preview(text)
+			f, err := s.Preview(text)
+			foretold, diff := f.Result, f.Diff
 			if err != nil || bytesOf(t, s) != bytes {
 				t.Fatalf("preview of %s: %v", c.Op, err)
 			}
@@ -65,12 +66,13 @@ func TestPreviewNamesTheNodes(t *testing.T) {
 		return Command{Op: OpTxn, At: start, Body: keeperapi.Txn{Changes: []keeperapi.Assign{{Knob: "tap.sample", Scope: scope, Value: value}}}}
 	}
 	must(t, s, set("node=gw-1", "1%"))
-	r, diff, err := s.Preview(encode(t, set("fleet", "5%")))
+	f, err := s.Preview(encode(t, set("fleet", "5%")))
+	r, diff := f.Result, f.Diff
 	want := []keeperapi.NodeDiff{{Node: "gw-2", Knob: "tap.sample", New: "5%", NewScope: "fleet"}}
 	if err != nil || r.Error != nil || !cmp.Equal(diff, want) {
 		t.Errorf("%+v, %v: %+v", r, err, diff)
 	}
-	if r, diff, _ := s.Preview(encode(t, set("fleet", "500%"))); r.Error == nil || diff != nil {
+	if f, _ := s.Preview(encode(t, set("fleet", "500%"))); f.Result.Error == nil || f.Diff != nil {
 		t.Errorf("%+v %+v", r, diff)
 	}
 }
