@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
+	"pushfleet/internal/daemon"
 	"pushfleet/pushd/admin"
 )
 
@@ -31,9 +30,9 @@ func (n *Node) startPrivate() error {
 	}
 	n.private.addr = tcp.Addr().String()
 	n.serve(tcp, mux)
-	unix, err := listenUnix(n.cfg.AdminSocket)
+	unix, err := daemon.ListenUnix(n.cfg.AdminSocket, "admin socket")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w with --admin-socket", err)
 	}
 	n.serve(unix, mux)
 	return nil
@@ -51,30 +50,6 @@ func (n *Node) serve(l net.Listener, h http.Handler) {
 			n.log.Error("private side ended", "addr", l.Addr().String(), "err", err)
 		}
 	}()
-}
-
-// listenUnix takes the place of a socket that a dead node left behind, but not
-// that of a living one.
-func listenUnix(path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("admin socket: %w; choose another place with --admin-socket", err)
-	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("admin socket %s is in use: another pushd is running; choose another place with --admin-socket", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("admin socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("admin socket: %w; choose another place with --admin-socket", err)
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("admin socket: %w", err)
-	}
-	return l, nil
 }
 
 // closePrivate ends the private side: requests under way have until ctx is

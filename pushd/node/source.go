@@ -41,7 +41,11 @@ func (n *Node) snapshots(ctx context.Context) (all []*session.Snapshot, silent [
 }
 
 // Stats implements admin.Source.
-func (n *Node) Stats(ctx context.Context) (pushdapi.Stats, error) {
+func (n *Node) Stats(ctx context.Context) (pushdapi.Stats, error) { return n.stats(ctx, true), nil }
+
+// stats gathers the figures, with a look at PSS or, every second for guards,
+// without.
+func (n *Node) stats(ctx context.Context, pss bool) pushdapi.Stats {
 	now := reactor.MS(n.shared.Clock.Now())
 	s := pushdapi.Stats{
 		Node: n.cfg.NodeName, Version: Version, At: time.Now(), State: stateNames[n.state.Load()],
@@ -76,8 +80,8 @@ func (n *Node) Stats(ctx context.Context) (pushdapi.Stats, error) {
 	s.Latency = quantiles(&latency)
 	n.fillTotals(&s, &totals, now)
 	n.fillBacklog(&s)
-	n.fillProcess(&s)
-	return s, nil
+	n.fillProcess(&s, pss)
+	return s
 }
 
 func addRates(s *pushdapi.Stats, r *session.Rates, now uint32) {
@@ -139,9 +143,9 @@ func (n *Node) fillBacklog(s *pushdapi.Stats) {
 	}
 }
 
-func (n *Node) fillProcess(s *pushdapi.Stats) {
+func (n *Node) fillProcess(s *pushdapi.Stats, pss bool) {
 	slabs := s.Memory.SlabBytes
-	s.Process, s.Memory = n.usage.read(s.Connections.Total)
+	s.Process, s.Memory = n.usage.read(s.Connections.Total, pss)
 	s.Memory.SlabBytes = slabs + n.shared.Router.MemoryBytes()
 	s.Memory.MessageBytes = n.shared.Messages.Bytes()
 	s.Memory.MessageBytesMax = n.shared.Messages.Max()

@@ -80,13 +80,14 @@ func (u *usage) burstOver() bool {
 	return false
 }
 
-// read fills the process's part of the stats.
-func (u *usage) read(conns int64) (p pushdapi.Process, m pushdapi.Memory) {
+// read fills the process's part of the stats. Without a look at PSS, for which
+// the kernel walks all page tables, that of the last one is told.
+func (u *usage) read(conns int64, look bool) (p pushdapi.Process, m pushdapi.Memory) {
 	u.mu.Lock()
 	if !u.base.IsZero() {
 		p.CPUPercent = u.cpu.Read(u.nowMS())[1] / 1e4
 	}
-	if time.Since(u.pssAt) > pssEvery {
+	if look && time.Since(u.pssAt) > pssEvery {
 		u.pss, u.pssAt = field("/proc/self/smaps_rollup", "Pss:")*1024, time.Now()
 	}
 	m.PSSBytes = u.pss
