@@ -74,7 +74,8 @@ type API struct {
 	work     limiter
 	traces   limiter
 
-	profiling sync.Mutex   // held while a profile is timed
+	profiling sync.Mutex // held while a profile is timed
+	waits     waits
 	started   atomic.Int64 // unix ms, 0 until the first scrape
 	floor     floor
 }
@@ -98,5 +99,6 @@ func New(c Config) *API {
 	for _, result := range results {
 		a.requests.NewCounter(requestsName(result))
 	}
+	a.waits.obey(c.Knobs, &a.c.Limits)
 	return a
 }

@@ -12,6 +12,8 @@ type Knobs struct {
 	Traces      *knob.Int
 	Timeout     *knob.Duration
 	Heartbeat   *knob.Duration
+	Mutex       *knob.Int      // one of so many waits for a lock is sampled; 0 none
+	Block       *knob.Duration // of waiting per sample; 0 none
 }
 
 // NewKnobs declares them.
@@ -28,5 +30,11 @@ func NewKnobs(r *knob.Registry) Knobs {
 		Heartbeat: r.Duration(knob.Spec{Name: "admin.trace_heartbeat", Risk: knob.Low,
 			Help: "An empty line is sent this often on a trace, so that a dead reader is noticed."},
 			10*time.Second, 10*time.Millisecond, 5*time.Minute),
+		Mutex: r.Int(knob.Spec{Name: "profile.mutex_fraction", Unit: "waits", Risk: knob.Low,
+			Help: "One of so many waits for a lock is sampled all the time, for pprof mutex; 0 samples only while such a profile is timed. The process has one rate: of two nodes in it the last change counts."},
+			0, 0, 1_000_000),
+		Block: r.Duration(knob.Spec{Name: "profile.block_rate", Risk: knob.Low,
+			Help: "One wait for a channel or lock is sampled per so much time of waiting, all the time, for pprof block; 0 samples only while such a profile is timed. Short ones cost: 10µs is fine."},
+			0, 0, time.Second),
 	}
 }

@@ -5,20 +5,12 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/url"
-	"runtime"
 	"slices"
 	"strconv"
 )
 
 // ProfileMax bounds how long a profile watches, in seconds.
 const ProfileMax = 60
-
-// Rates at which waiting is sampled while a profile of it is timed; otherwise
-// neither is sampled and costs nothing.
-const (
-	mutexFraction = 20     // one of so many waits for a lock
-	blockRate     = 10_000 // on average one sample per so many ns of waiting
-)
 
 func profileKinds() []string {
 	return []string{"allocs", "block", "goroutine", "heap", "mutex", "profile", "threadcreate", "trace"}
@@ -49,7 +41,7 @@ func (a *API) profile(w http.ResponseWriter, r *http.Request) error {
 			return busy("a timed profile is being taken; ask again when it is done")
 		}
 		defer a.profiling.Unlock()
-		defer sampleWaits(kind)()
+		defer a.waits.sample(kind)()
 	} else {
 		if err := a.work.enter(0); err != nil {
 			return err
@@ -111,22 +103,4 @@ func servePprof(w http.ResponseWriter, r *http.Request, kind string, q url.Value
 	default:
 		pprof.Handler(kind).ServeHTTP(w, r)
 	}
-}
-
-// sampleWaits has the runtime sample what a timed profile of waiting shows and
-// returns what ends it. The rates belong to the process: the caller sees to it
-// that one profile is timed at once.
-func sampleWaits(kind string) (stop func()) {
-	switch kind {
-	case "mutex":
-		before := runtime.SetMutexProfileFraction(-1) // reads it
-		if before == 0 {
-			runtime.SetMutexProfileFraction(mutexFraction)
-		}
-		return func() { runtime.SetMutexProfileFraction(before) }
-	case "block":
-		runtime.SetBlockProfileRate(blockRate)
-		return func() { runtime.SetBlockProfileRate(0) }
-	}
-	return func() {}
 }
