@@ -76,7 +76,7 @@ func Open(cfg Config) (*Member, error) {
 	if cfg.Timing == (nodes.Timing{}) {
 		cfg.Timing = nodes.DefaultTiming()
 	}
-	m := &Member{cfg: cfg, log: cfg.Log, began: time.Now(), state: state.New(), hub: &watch.Hub{}, clock: steer.NewClock(time.Now)}
+	m := &Member{cfg: cfg, log: cfg.Log, began: time.Now(), state: state.New(), hub: &watch.Hub{}, clock: steer.NewClock()}
 	doors, err := m.listen()
 	if err != nil {
 		return nil, err

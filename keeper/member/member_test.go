@@ -265,10 +265,10 @@ func TestEveryMemberServes(t *testing.T) {
 	if err != nil || len(h.Changes) != 1 || h.Changes[0].Who != "jo" || !strings.HasPrefix(h.Changes[0].From, "127.0.0.1") {
 		t.Errorf("history %+v, %v", h, err)
 	}
-	st, err := other.Status(t.Context())
-	if err != nil || st.Role != "follower" || st.LeaderAPI != k.Configs[leader].API[0] || len(st.Members) != 3 || !st.Members[0].Known {
-		t.Errorf("status of a follower: %+v, %v", st, err)
-	}
+	eventually(t, "a follower's status tells of the leader and how it finds the members", func() bool {
+		st, err := other.Status(t.Context())
+		return err == nil && st.Role == "follower" && st.LeaderAPI == k.Configs[leader].API[0] && len(st.Members) == 3 && st.Members[0].Known
+	})
 	eventually(t, "a stale read sees it too", func() bool {
 		i, err := other.Knob(t.Context(), "trace.on", keeperapi.Read{Stale: true})
 		return err == nil && len(i.Values) == 1 && i.Values[0].Value.Value == "on"

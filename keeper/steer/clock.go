@@ -12,31 +12,36 @@ import (
 // a leap of the wall clock must not end every temporary value of a fleet at
 // once, nor keep them for an hour more.
 type Clock struct {
-	wall func() time.Time
+	wall   func() time.Time
+	passed func() time.Duration // since some moment, by the monotonic clock
 
 	mu   sync.Mutex
-	last time.Time // with monotonic reading
+	last time.Duration
 	at   time.Time // what was told then
 }
 
 // slew is by how much the clock may run too fast or too slow: 1/slew.
 const slew = 20
 
-// NewClock starts at the wall clock, which is time.Now but in tests.
-func NewClock(wall func() time.Time) *Clock {
-	now := wall()
-	return &Clock{wall: wall, last: now, at: now.Round(0)}
+// NewClock starts at the wall clock.
+func NewClock() *Clock {
+	began := time.Now()
+	return newClock(time.Now, func() time.Duration { return time.Since(began) })
+}
+
+func newClock(wall func() time.Time, passed func() time.Duration) *Clock {
+	return &Clock{wall: wall, passed: passed, last: passed(), at: wall().Round(0)} // without the monotonic reading
 }
 
 // Now returns the time.
 func (c *Clock) Now() keeperapi.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.wall()
-	passed := max(now.Sub(c.last), 0) // of the monotonic clock
-	c.last = now
-	c.at = c.at.Add(passed)
-	off := now.Round(0).Sub(c.at)
-	c.at = c.at.Add(min(max(off, -passed/slew), passed/slew))
+	mono := c.passed()
+	since := max(mono-c.last, 0)
+	c.last = mono
+	c.at = c.at.Add(since)
+	off := c.wall().Round(0).Sub(c.at)
+	c.at = c.at.Add(min(max(off, -since/slew), since/slew))
 	return keeperapi.TimeOf(c.at)
 }

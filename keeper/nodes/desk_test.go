@@ -1,0 +1,291 @@
+package nodes
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pushfleet/internal/keeperapi"
+	"pushfleet/keeper/state"
+	"pushfleet/keeper/watch"
+)
+
+// bench is a desk over a state that commits at once.
+type bench struct {
+	t     *testing.T
+	state *state.State
+	desk  *Desk
+	apply func(state.Command) keeperapi.Result
+	broke chan string
+}
+
+func open(t *testing.T) *bench {
+	b := &bench{t: t, state: state.New(), broke: make(chan string, 8)}
+	hub := &watch.Hub{}
+	machine := hub.Machine(b.state)
+	var mu sync.Mutex
+	b.apply = func(c state.Command) (r keeperapi.Result) {
+		mu.Lock()
+		defer mu.Unlock()
+		c.At = keeperapi.TimeOf(time.Now())
+		text, err := state.Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(machine.Apply(0, text), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	b.desk = New(Config{State: b.state, Hub: hub, Member: "k1", Cluster: func() string { return "c" }, Log: slog.New(slog.DiscardHandler),
+		Now:     func() keeperapi.Time { return keeperapi.TimeOf(time.Now()) },
+		Propose: func(_ context.Context, c state.Command) (keeperapi.Result, error) { return b.apply(c), nil },
+		Broke:   func(node string, x *keeperapi.Broke) { b.broke <- node + " " + x.Figures }})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); b.desk.Open(ctx, func() string { return "k2:7410" }) }()
+	t.Cleanup(func() { cancel(); <-done })
+	synctest.Wait()
+	return b
+}
+
+func (b *bench) set(value string) uint64 {
+	b.t.Helper()
+	r := b.apply(state.Command{Op: state.OpTxn, Body: keeperapi.Txn{Changes: []keeperapi.Assign{
+		{Knob: "queue.messages_max", Scope: keeperapi.Fleet, Value: value}}}})
+	if r.Error != nil {
+		b.t.Fatal(r.Error)
+	}
+	return r.Revision
+}
+
+// peer is a node's end of a connection.
+type peer struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func (b *bench) dial(id, epoch string, from uint64) *peer {
+	b.t.Helper()
+	here, there := net.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = b.desk.Serve(context.Background(), there, bufio.NewReader(there), id+"'s address", func(context.Context) error { return nil })
+	}()
+	b.t.Cleanup(func() { here.Close(); <-ended })
+	p := &peer{b.t, here, bufio.NewReader(here)}
+	schema := keeperapi.Schema{{Name: "queue.messages_max", Type: "int", Default: "1024", Min: "1", Max: "65536"}}
+	p.say(keeperapi.NodeFrame{Hello: &keeperapi.Hello{From: from, Join: keeperapi.Join{ID: id, Epoch: epoch, Schema: schema.Hash(), Definition: schema}}})
+	return p
+}
+
+func (p *peer) say(f keeperapi.NodeFrame) {
+	p.t.Helper()
+	b, err := json.Marshal(f)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.conn.Write(append(b, '\n')); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// hear returns the next frame, leaving out signs of life.
+func (p *peer) hear() keeperapi.KeeperFrame {
+	p.t.Helper()
+	for {
+		line, err := p.in.ReadBytes('\n')
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if len(line) == 1 {
+			continue
+		}
+		var f keeperapi.KeeperFrame
+		if err := json.Unmarshal(line, &f); err != nil {
+			p.t.Fatal(err)
+		}
+		return f
+	}
+}
+
+func (p *peer) welcomed() *peer {
+	p.t.Helper()
+	if f := p.hear(); f.Welcome == nil || f.Welcome.BeatMS != 2000 {
+		p.t.Fatalf("no welcome: %+v", f)
+	}
+	return p
+}
+
+func TestSlowNodeSkipsWhatIsPast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		slow := b.dial("slow", "1", 0).welcomed()
+		quick := b.dial("quick", "1", 0).welcomed()
+		if f := quick.hear(); f.Knobs == nil {
+			t.Fatalf("first came %+v", f)
+		}
+		// slow reads nothing: its first frame is being written all the while.
+		for i := range 100 {
+			b.set(fmt.Sprint(1000 + i))
+			f := quick.hear()
+			if f.Delta == nil || f.Delta.Knobs["queue.messages_max"].Value != fmt.Sprint(1000+i) {
+				t.Fatalf("quick got %+v", f)
+			}
+		}
+		if f := slow.hear(); f.Knobs == nil {
+			t.Fatalf("first came %+v", f)
+		}
+		f := slow.hear()
+		if f.Delta == nil || f.Delta.Knobs["queue.messages_max"].Value != "1099" || f.Delta.Position != b.state.Revision() {
+			t.Errorf("slow got %+v, want the latest in one", f)
+		}
+	})
+}
+
+func TestNodeThatTakesNothingIsHungUpOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		b.dial("stuck", "1", 0).welcomed()
+		synctest.Wait()
+		if b.desk.Len() != 1 {
+			t.Fatal("no session")
+		}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if b.desk.Len() != 0 {
+			t.Error("it still has its session")
+		}
+	})
+}
+
+func TestNameBelongsToWhoIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		first := b.dial("gw-1", "1", 0).welcomed()
+		first.hear()
+		other := b.dial("gw-1", "2", 0)
+		if f := other.hear(); f.Bye == nil || !strings.Contains(f.Bye.Reason, "gw-1's address") || !strings.Contains(f.Bye.Reason, "--node-name") {
+			t.Errorf("another process of the same name: %+v", f)
+		}
+		again := b.dial("gw-1", "1", 0).welcomed() // the same process, on a new connection
+		if f := first.hear(); f.Bye == nil {
+			t.Errorf("the old connection: %+v", f)
+		}
+		again.hear()
+		if b.desk.Len() != 1 {
+			t.Errorf("%d sessions", b.desk.Len())
+		}
+	})
+}
+
+func TestLeaseLivesFromBeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		p := b.dial("gw-1", "1", 0).welcomed()
+		p.hear()
+		go func() { // ends with the connection
+			for {
+				if _, err := p.in.ReadBytes('\n'); err != nil {
+					return
+				}
+			}
+		}()
+		for range 10 {
+			p.say(keeperapi.NodeFrame{Beat: &keeperapi.Beat{Health: "serving", Load: map[string]float64{"conns": 7}}})
+			time.Sleep(2 * time.Second)
+		}
+		n, ok := b.state.Node("gw-1")
+		if now := keeperapi.TimeOf(time.Now()); !ok || n.Lease <= now || n.Health != "serving" || n.Load["conns"] != 7 {
+			t.Errorf("after 20 s of beats: %+v at %d", n, now)
+		}
+		p.conn.Close()
+		time.Sleep(11 * time.Second)
+		n, _ = b.state.Node("gw-1")
+		if n.DeadFor(keeperapi.TimeOf(time.Now())) <= 0 {
+			t.Errorf("silent for 11 s, its lease runs until %d", n.Lease)
+		}
+	})
+}
+
+func TestForgottenNodeIsAskedToJoin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		p := b.dial("gw-1", "1", 0).welcomed()
+		p.hear()
+		b.apply(state.Command{Op: state.OpLeave, Body: keeperapi.Leave{ID: "gw-1"}})
+		p.say(keeperapi.NodeFrame{Ack: &keeperapi.Ack{Applied: 0}})
+		if f := p.hear(); f.Bye == nil || !strings.Contains(f.Bye.Reason, "do not know") {
+			t.Errorf("it was told %+v", f)
+		}
+	})
+}
+
+func TestCheckNamesTheSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		a, c := b.dial("a", "1", 0).welcomed(), b.dial("c", "1", 0).welcomed()
+		a.hear()
+		c.hear()
+		go func() { // answers once
+			f := a.hear()
+			a.say(keeperapi.NodeFrame{Checked: &keeperapi.Checked{ID: f.Check.ID, Refused: []keeperapi.Refusal{{Knob: "x", Reason: "no " + f.Check.Values["x"]}}}})
+		}()
+		go c.hear() // hears and says nothing
+		q := &Question{Values: map[string]string{"x": "5"}}
+		p := b.desk.Check(t.Context(), func(string, map[string]string) *Question { return q })
+		if p.Asked != 2 || p.Accepted != 0 || len(p.Silent) != 1 || p.Silent[0] != "c" || len(p.Refused) != 1 || p.Refused[0] != (keeperapi.Refusal{Node: "a", Knob: "x", Reason: "no 5"}) {
+			t.Errorf("%+v", p)
+		}
+		if p := b.desk.Check(t.Context(), func(string, map[string]string) *Question { return nil }); p.Asked != 0 {
+			t.Errorf("nobody was to be asked: %+v", p)
+		}
+	})
+}
+
+func TestAwaitCountsWhoHasApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		a, c := b.dial("a", "1", 0).welcomed(), b.dial("c", "1", 0).welcomed()
+		a.hear()
+		c.hear()
+		r := b.set("99")
+		go func() { a.hear(); a.say(keeperapi.NodeFrame{Ack: &keeperapi.Ack{Applied: r}}) }()
+		go c.hear()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		out := b.desk.Await(ctx, r, time.Now(), func(string, map[string]string) bool { return true })
+		if out.Of != 2 || out.Applied != 1 || len(out.Pending) != 1 || out.Pending[0] != "c" {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
+func TestEndOfReignSendsNodesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		second := New(b.desk.cfg)
+		go second.Open(ctx, func() string { return "k2:7410" })
+		synctest.Wait()
+		old := b.desk
+		b.desk = second
+		p := b.dial("gw-1", "1", 0).welcomed()
+		p.hear()
+		b.desk = old
+		cancel()
+		if f := p.hear(); f.Bye == nil || f.Bye.Leader != "k2:7410" {
+			t.Errorf("it was told %+v", f)
+		}
+	})
+}
