@@ -15,6 +15,9 @@ type Value struct {
 	// scope, nil for nothing. Only a temporary value has one.
 	Deadline Time   `json:"deadline_ms,omitempty"`
 	Before   *Value `json:"before,omitempty"`
+	// Under is what the scope said before a value with a Guard: what nodes go
+	// back to when it breaks. The values in it have no Under.
+	Under *Value `json:"under,omitempty"`
 }
 
 // Held is what one node must hold for one knob.
@@ -34,6 +37,8 @@ type Held struct {
 	// when a canary's keepers do not answer for too long: what it would hold
 	// without this value. Only with a Guard or in the canary layer.
 	Else *Later `json:"else,omitempty"`
+	// ElseThen follows Else as Then follows the value.
+	ElseThen []Later `json:"else_then,omitempty"`
 }
 
 // Later is what a knob will hold once something has expired. With the layer

@@ -110,14 +110,9 @@ func (v *view) held(knob string) (h keeperapi.Held, ok bool) {
 	}
 	h = keeperapi.Held{Value: w.value.Value, Layer: w.scope.Layer(), Scope: w.scope, Revision: w.value.Revision,
 		Guard: w.value.Guard, Rollout: w.value.Rollout, Deadline: w.value.Deadline}
-	for end := h.Deadline; end != 0; {
-		w, ok := winner(layers, end)
-		if !ok {
-			h.Then = append(h.Then, keeperapi.Later{Layer: keeperapi.LayerDefault})
-			break
-		}
-		end = w.value.Deadline
-		h.Then = append(h.Then, keeperapi.Later{Value: w.value.Value, Layer: w.scope.Layer(), Scope: w.scope, Deadline: end})
+	h.Then = later(layers, h.Deadline)
+	if h.Guard != "" || h.Layer == keeperapi.LayerCanary {
+		h.Else, h.ElseThen = without(layers, w)
 	}
 	return h, true
 }

@@ -47,6 +47,9 @@ func (s *State) put(p place, v *keeperapi.Value) {
 // change puts v, writes the history and tells the event.
 func (s *State) change(t *turn, kind keeperapi.Kind, p place, v *keeperapi.Value) {
 	old := s.at(p)
+	if v != nil && v.Revision == t.revision {
+		v.Under = under(old, v)
+	}
 	s.put(p, v)
 	c := keeperapi.Change{Revision: t.revision, Kind: kind, Scope: p.scope, Old: old, New: v, At: t.At}
 	e := keeperapi.Event{Kind: kind, Knob: p.knob, Scope: p.scope}

@@ -66,6 +66,8 @@ func (r *teller) forMS() int64 {
 	return int64(rapid.SampledFrom([]int{0, 0, 5, 20, 60}).Draw(r.t, "for")) * 1000
 }
 
+func (r *teller) guard() string { return r.pick("guard", "", "", "drops.10s < 5/s") }
+
 func (r *teller) ifRev() *uint64 {
 	if r.number("if_rev", 0, 5) > 0 {
 		return nil
@@ -114,7 +116,7 @@ func (r *teller) body(op Op) Command {
 	case OpJoin:
 		return r.join()
 	case OpTxn:
-		return Command{Op: op, Body: keeperapi.Txn{Changes: r.changes(true), ForMS: r.forMS(), IfRev: r.ifRev(), NowAll: now()}}
+		return Command{Op: op, Body: keeperapi.Txn{Changes: r.changes(true), ForMS: r.forMS(), Guard: r.guard(), IfRev: r.ifRev(), NowAll: now()}}
 	case OpRollback:
 		return Command{Op: op, Body: keeperapi.Rollback{To: r.rev - min(r.rev, uint64(r.number("back", 0, 6))), NowAll: now()}}
 	case OpFreeze:
@@ -124,7 +126,7 @@ func (r *teller) body(op Op) Command {
 		for i := range changes {
 			changes[i].Scope = changes[0].Scope
 		}
-		return Command{Op: op, Body: keeperapi.RolloutStart{Changes: changes, ForMS: r.forMS(),
+		return Command{Op: op, Body: keeperapi.RolloutStart{Changes: changes, ForMS: r.forMS(), Guard: r.guard(),
 			Steps: rapid.SampledFrom([][]string{{"1", "50%", "all"}, {"all"}, {"2", "all"}, {"25%", "3"}}).Draw(r.t, "plan"), SoakMS: 2000}}
 	case OpRolloutAdvance, OpRolloutAbort, OpRolloutBreak:
 		return Command{Op: op, Body: keeperapi.RolloutMove{Rollout: fmt.Sprintf("ro%d", r.number("rollout", 1, int(r.rev)+1)),

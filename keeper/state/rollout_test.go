@@ -111,7 +111,7 @@ func TestChoiceIsSpread(t *testing.T) {
 }
 
 // TestAbortTakesBackOnlyItsOwn: with a rollout begun and ended by any way but
-// its end, every node holds what it held.
+// its end, every node holds what it held, and knew it beforehand.
 func TestAbortTakesBackOnlyItsOwn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r, s := newTeller(t), New()
@@ -131,6 +131,14 @@ func TestAbortTakesBackOnlyItsOwn(t *testing.T) {
 		}
 		for step := range r.number("steps", 0, 2) {
 			r.run(s, Command{Op: OpRolloutAdvance, At: r.now, Body: keeperapi.RolloutMove{Rollout: got.Rollout, Step: step + 1, Force: true}})
+		}
+		for id, before := range held {
+			for knob, h := range s.Effective(id).Knobs {
+				if h.Layer == keeperapi.LayerCanary && (h.Else == nil || h.Else.Value != before[knob].Value || h.Else.Deadline != before[knob].Deadline ||
+					!slices.Equal(h.ElseThen, before[knob].Then)) {
+					t.Fatalf("%s of %s would go back to %+v, held %+v", knob, id, h.Else, before[knob])
+				}
+			}
 		}
 		op := rapid.SampledFrom([]Op{OpRolloutAbort, OpRolloutBreak}).Draw(t, "end")
 		end := r.run(s, Command{Op: op, At: r.now, Body: keeperapi.RolloutMove{Rollout: got.Rollout}})

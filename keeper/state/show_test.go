@@ -138,7 +138,15 @@ func heldLine(knob string, h keeperapi.Held) string {
 	if h.Deadline != 0 {
 		line += "  until " + clock(h.Deadline)
 	}
-	for _, l := range h.Then {
+	line += thenLine(h.Then)
+	if h.Else != nil {
+		line += "  else" + strings.TrimPrefix(thenLine(append([]keeperapi.Later{*h.Else}, h.ElseThen...)), ", then")
+	}
+	return line
+}
+
+func thenLine(list []keeperapi.Later) (line string) {
+	for _, l := range list {
 		line += fmt.Sprintf(", then %s (%s)", orDash(l.Value), l.Layer)
 		if l.Deadline != 0 {
 			line += " until " + clock(l.Deadline)

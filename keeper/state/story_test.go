@@ -238,8 +238,12 @@ func (st *story) assigns(verb string, args []string, on string) (out []keeperapi
 		on = "fleet"
 	}
 	for _, a := range args {
+		a, scope, ok := strings.Cut(a, "@")
+		if !ok {
+			scope = on
+		}
 		name, value, _ := strings.Cut(a, "=")
-		out = append(out, keeperapi.Assign{Knob: name, Value: value, Scope: keeperapi.Scope(on), Unset: verb == "unset"})
+		out = append(out, keeperapi.Assign{Knob: name, Value: value, Scope: keeperapi.Scope(scope), Unset: verb == "unset"})
 	}
 	return out
 }
