@@ -4,9 +4,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
-	"runtime/debug"
 
 	"pushfleet/internal/daemon"
 	"pushfleet/internal/settings"
@@ -23,16 +23,14 @@ func run(args []string) int {
 		return exit
 	}
 	tuneRuntime(cfg.Loops)
-	log, err := daemon.LogTo(os.Stderr, cfg.LogLevel, cfg.LogFormat, os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "pushd:", err)
-		return settings.ExitUsage
-	}
+	level := new(slog.LevelVar) // turned by the knob log.level
+	log := daemon.LogAt(os.Stderr, level, cfg.LogFormat, os.Getenv)
 	n, err := node.New(cfg, log)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pushd:", err)
 		return 1
 	}
+	n.TurnLogLevel(level)
 	notify, err := daemon.NewNotifier(os.Getenv)
 	if err != nil {
 		log.Warn("systemd is not told", "err", err)
@@ -47,12 +45,9 @@ func run(args []string) int {
 }
 
 // tuneRuntime gives the private side processors of its own, so that it never
-// takes the loops' (the environment's GOMAXPROCS and GOGC win).
+// takes the loops' (the environment's GOMAXPROCS wins).
 func tuneRuntime(loops int) {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(runtime.NumCPU(), loops) + 2)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
 	}
 }

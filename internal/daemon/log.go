@@ -40,7 +40,12 @@ func LogTo(f *os.File, level, format string, getenv func(string) string) (*slog.
 	if err != nil {
 		return nil, err
 	}
-	return NewLogger(f, LogOptions{Level: l, JSON: format == "json", Journald: UnderJournald(f, getenv)}), nil
+	return LogAt(f, l, format, getenv), nil
+}
+
+// LogAt is LogTo with a level that may change later: a *slog.LevelVar.
+func LogAt(f *os.File, level slog.Leveler, format string, getenv func(string) string) *slog.Logger {
+	return NewLogger(f, LogOptions{Level: level, JSON: format == "json", Journald: UnderJournald(f, getenv)})
 }
 
 func formatter(w io.Writer, json bool, h *slog.HandlerOptions) slog.Handler {

@@ -99,6 +99,23 @@ func TestLogTo(t *testing.T) {
 	}
 }
 
+func TestLogAtALevelThatChanges(t *testing.T) {
+	file, err := os.Create(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var level slog.LevelVar
+	level.Set(slog.LevelError)
+	log := LogAt(file, &level, "text", func(string) string { return "" })
+	log.Warn("no")
+	level.Set(slog.LevelWarn)
+	log.Warn("yes")
+	if b, err := os.ReadFile(file.Name()); err != nil || !regexp.MustCompile(`^time=\S+ level=WARN msg=yes\n$`).Match(b) {
+		t.Errorf("log: %q, %v", b, err)
+	}
+}
+
 func TestUnderJournald(t *testing.T) {
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {

@@ -109,6 +109,7 @@ type Process struct {
 	CPUPercent       float64 `json:"cpu_percent"` // of one core, over the last 10 s
 	GCPercent        float64 `json:"gc_percent"`  // of the process's CPU, since start
 	GCPauseP99       float64 `json:"gc_pause_p99_seconds"`
+	GCHeld           bool    `json:"gc_held"` // back, while much waits: gc.hold_while_backlog
 	SchedP99         float64 `json:"sched_p99_seconds"`
 	Goroutines       int     `json:"goroutines"`
 	VoluntarySwitch  uint64  `json:"voluntary_switches"`

@@ -16,6 +16,7 @@ func (a *API) processMetrics(p *page, s *pushdapi.Stats) {
 	p.counter("pushd_listen_overflows_total", "Connections that a full listen queue of this network namespace lost.", float64(u.ListenOverflows))
 	p.counter("pushd_voluntary_switches_total", "Times that a thread of the process gave up its processor.", float64(u.VoluntarySwitch))
 	p.gauge("pushd_gc_cpu_ratio", "Share (0 to 1) of the process's CPU that garbage collection took since the start.", u.GCPercent/100)
+	p.flag("pushd_gc_held", "1 while garbage collection is held back, see knob gc.hold_while_backlog.", u.GCHeld)
 	p.counter("pushd_cpu_user_seconds_total", "CPU in the program.", u.CPUUserSeconds)
 	p.counter("pushd_cpu_system_seconds_total", "CPU in the kernel.", u.CPUSystemSeconds)
 

@@ -11,6 +11,7 @@ import (
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/session"
 	"pushfleet/pushd/tap"
+	"pushfleet/pushd/tune"
 )
 
 // knobs are all knobs of a node, declared by the rooms that obey them.
@@ -23,6 +24,7 @@ type knobs struct {
 	publish  publish.Knobs
 	admin    admin.Knobs
 	tap      tap.Knobs
+	tune     tune.Knobs
 	messages *knob.Int
 	closed   *knob.Int
 	drain    *knob.Duration
@@ -43,6 +45,7 @@ func newKnobs(connsMax int64) knobs {
 		publish:  publish.NewKnobs(r),
 		admin:    admin.NewKnobs(r),
 		tap:      tap.NewKnobs(r),
+		tune:     tune.NewKnobs(r),
 		messages: r.Bytes(knob.Spec{Name: "memory.message_bytes_max", Risk: knob.High,
 			Help: "Message bytes that all queues and replay rings of the node may hold; beyond it publishes are dropped with reason memory."},
 			512<<20, 1<<20, messageSpace),

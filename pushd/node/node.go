@@ -29,6 +29,7 @@ import (
 	"pushfleet/pushd/session"
 	"pushfleet/pushd/slab"
 	"pushfleet/pushd/stats"
+	"pushfleet/pushd/tune"
 )
 
 // Version is set by the linker.
@@ -51,6 +52,7 @@ type Node struct {
 	usage   usage
 	shares  shares
 	publish publishing
+	tuner   *tune.Tuner
 
 	topMu sync.Mutex
 	top   stats.Scanner
@@ -100,6 +102,9 @@ func New(cfg config.Config, log *slog.Logger) (*Node, error) {
 	}
 	n.slots = int(min(room, push.SlotMax-1))
 	n.knobs = newKnobs(min(connsMax, 1<<24))
+	if err := tune.SetStart(n.knobs.registry, os.Getenv, cfg.LogLevel); err != nil {
+		return nil, err
+	}
 	if _, err := n.knobs.registry.SetMany(cfg.Knobs, "config", ""); err != nil {
 		return nil, err
 	}
@@ -152,6 +157,7 @@ func (n *Node) build() error {
 		n.listen = append(n.listen, &reactor.Listener{Addr: a, Proxy: true})
 	}
 	n.buildPublish()
+	n.buildTuner()
 	return nil
 }
 
@@ -166,6 +172,7 @@ func (n *Node) Start(ctx context.Context) error {
 		n.abort()
 		return err
 	}
+	n.tuner.Start()
 	n.state.Store(stateServing)
 	n.running.Add(1)
 	go n.housekeep() // ended by Stop
@@ -247,6 +254,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	n.log.Info("draining", "connections", conns, "window", window.Round(time.Millisecond).String())
 	n.drainLoops(ctx, window)
+	n.tuner.Close()
 	left := n.shared.Open.Load()
 	n.endLoops()
 	n.closePrivate(ctx)

@@ -146,6 +146,7 @@ func (n *Node) fillBacklog(s *pushdapi.Stats) {
 func (n *Node) fillProcess(s *pushdapi.Stats, pss bool) {
 	slabs := s.Memory.SlabBytes
 	s.Process, s.Memory = n.usage.read(s.Connections.Total, pss)
+	s.Process.GCHeld = n.tuner.Held()
 	s.Memory.SlabBytes = slabs + n.shared.Router.MemoryBytes()
 	s.Memory.MessageBytes = n.shared.Messages.Bytes()
 	s.Memory.MessageBytesMax = n.shared.Messages.Max()

@@ -58,6 +58,10 @@ func (t *Table) allTotals() stats.Totals {
 	return all
 }
 
+// Queued is the number of messages in all queues of the loop at the end of its
+// last turn; from any goroutine.
+func (t *Table) Queued() int64 { return t.backlog.Load() }
+
 // countRates brings the decayed rates up to the totals, at each tick and before
 // they are read.
 func (t *Table) countRates() {

@@ -25,8 +25,6 @@ type Config struct {
 	// Backlog is the number of messages waiting on the node; it is asked every
 	// 50 ms while gc.hold_while_backlog is on.
 	Backlog func() int64
-	// Level is what log.level turns; nil turns nothing.
-	Level *slog.LevelVar
 }
 
 // Tuner obeys the knobs from Start to Close.
@@ -38,7 +36,8 @@ type Tuner struct {
 	once   sync.Once
 	done   sync.WaitGroup
 
-	held atomic.Bool
+	level *slog.LevelVar // what log.level turns; nil turns nothing
+	held  atomic.Bool
 
 	// Owned by the goroutine.
 	percent int   // as set last
@@ -62,6 +61,12 @@ const percentOff = -1
 func New(c Config) *Tuner {
 	return &Tuner{c: c, turned: make(chan struct{}, 1), stop: make(chan struct{}), percent: unset, limit: unset,
 		gc: collector{debug.SetGCPercent, debug.SetMemoryLimit, heapBytes}}
+}
+
+// TurnLevel has log.level set v, now and when it changes. Call it before Start.
+func (t *Tuner) TurnLevel(v *slog.LevelVar) {
+	t.level = v
+	v.Set(levelOf(t.c.Knobs.LogLevel.Get()))
 }
 
 // Start puts the knobs in force, and their changes until Close.
@@ -110,8 +115,8 @@ func (t *Tuner) run() {
 
 func (t *Tuner) apply() {
 	k := &t.c.Knobs
-	if t.c.Level != nil {
-		t.c.Level.Set(levelOf(k.LogLevel.Get()))
+	if t.level != nil {
+		t.level.Set(levelOf(k.LogLevel.Get()))
 	}
 	limit, from := k.Limit.Get(), k.Hold.Get()
 	held := from > 0 && hold(t.held.Load(), t.c.Backlog(), t.gc.heap(), from, limit)

@@ -27,7 +27,8 @@ type fake struct {
 
 func newFake(t *testing.T) *fake {
 	f := &fake{t: t, r: knob.NewRegistry()}
-	f.Tuner = New(Config{Knobs: NewKnobs(f.r), Registry: f.r, Backlog: f.backlog.Load, Level: &f.level})
+	f.Tuner = New(Config{Knobs: NewKnobs(f.r), Registry: f.r, Backlog: f.backlog.Load})
+	f.TurnLevel(&f.level)
 	f.gc = collector{
 		setPercent: func(n int) int { f.told = append(f.told, fmt.Sprint("percent ", n)); return 0 },
 		setLimit:   func(n int64) int64 { f.told = append(f.told, fmt.Sprint("limit ", n)); return 0 },
