@@ -14,7 +14,6 @@ type Follow struct {
 	Connected bool    `json:"connected"`
 	Leader    string  `json:"leader,omitempty"` // name of the member, the last known one if not connected
 	Since     float64 `json:"since_seconds"`    // for how long Connected has been as it is
-	Problem   string  `json:"problem,omitempty"`
 	// Drift are knobs that differ from what the keepers want.
 	Drift []KnobDrift `json:"drift,omitempty"`
 }
