@@ -37,6 +37,7 @@ func TestInsideServesWithoutStateThatCanBeRead(t *testing.T) {
 			t.Fatalf("damaged state keeps the node from serving: %v", err)
 		}
 		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
 		if opens != 4 || openedAt != 3*insideRetry {
 			t.Errorf("opened %d times, at last after %s", opens, openedAt)
 		}
