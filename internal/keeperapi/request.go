@@ -114,7 +114,7 @@ type KnobInfo struct {
 	// they declare it differently, and Decl is then of the most.
 	Nodes    int           `json:"nodes"`
 	Variants int           `json:"variants,omitempty"`
-	Values   []ScopedValue `json:"values,omitempty"`  // the weakest scope first
+	Values   []ScopedValue `json:"set,omitempty"`     // the weakest scope first; not "values", which are the choices of Decl
 	Rollout  string        `json:"rollout,omitempty"` // running
 	Frozen   *Freeze       `json:"frozen,omitempty"`
 	Last     uint64        `json:"last,omitempty"` // revision of the last change, for a compare-and-set
