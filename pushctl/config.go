@@ -20,9 +20,12 @@ type config struct {
 	path     string
 }
 
-// nodeSet names nodes that belong together.
+// nodeSet names nodes that belong together, and the keepers of their fleet.
 type nodeSet struct {
-	Nodes []string `toml:"nodes"`
+	Nodes     []string `toml:"nodes"`
+	Keepers   []string `toml:"keepers"`    // addresses of their API
+	KeeperCA  string   `toml:"keeper_ca"`  // PEM file of who signs the keepers' certificates
+	TokenFile string   `toml:"token_file"` // holds the token to send
 }
 
 // configPath follows XDG_CONFIG_HOME.
@@ -49,16 +52,25 @@ func readConfig(path string) (*config, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if odd := meta.Undecoded(); len(odd) > 0 {
-		return nil, fmt.Errorf("%s: unknown key %s; known are current and contexts.NAME.nodes", path, odd[0])
+		return nil, fmt.Errorf("%s: unknown key %s; known are current and, under contexts.NAME, nodes, keepers, keeper_ca and token_file", path, odd[0])
 	}
 	return c, nil
 }
 
-// nodes returns the nodes of a context.
-func (c *config) nodes(name string) ([]string, error) {
+// context returns what a context names.
+func (c *config) context(name string) (nodeSet, error) {
 	ctx, ok := c.Contexts[name]
 	if !ok {
-		return nil, usagef("no context %q in %s: it has %s", name, c.path, c.names())
+		return nodeSet{}, usagef("no context %q in %s: it has %s", name, c.path, c.names())
+	}
+	return ctx, nil
+}
+
+// nodes returns the nodes of a context.
+func (c *config) nodes(name string) ([]string, error) {
+	ctx, err := c.context(name)
+	if err != nil {
+		return nil, err
 	}
 	if len(ctx.Nodes) == 0 {
 		return nil, usagef("context %q in %s has no nodes: add nodes = [\"host:7401\"]", name, c.path)

@@ -17,13 +17,19 @@ type env struct {
 	now      func() time.Time
 	terminal bool              // out is one
 	size     func() (w, h int) // of the terminal
+	hostname string            // "" if it is not known
 }
 
 // host is the environment of the running process.
 func host() *env {
 	fd := int(os.Stdout.Fd())
+	name, err := os.Hostname()
+	if err != nil { // the audit then knows the user only
+		name = ""
+	}
 	return &env{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now,
+		hostname: name,
+		in:       os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, now: time.Now,
 		terminal: term.IsTerminal(fd),
 		size: func() (int, int) {
 			if w, h, err := term.GetSize(fd); err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +68,16 @@ func (e *silentError) Unwrap() []error {
 	return errs
 }
 
+// partialError says that a change is made and that some nodes do not obey it
+// yet.
+type partialError struct{ error }
+
+// shownError is an error that the screen has told already.
+type shownError struct{ error }
+
+// Unwrap gives the error itself.
+func (e *shownError) Unwrap() error { return e.error }
+
 // exitCode is the exit status for the error that a command ended with.
 func exitCode(err error) int {
 	if err == nil {
@@ -76,6 +87,9 @@ func exitCode(err error) int {
 		return exitUsage
 	}
 	if s, ok := errors.AsType[*silentError](err); ok && len(s.silent) < s.asked {
+		return exitPartial
+	}
+	if _, ok := errors.AsType[*partialError](err); ok {
 		return exitPartial
 	}
 	return exitFailed
@@ -140,8 +154,27 @@ func (h *hinted) Unwrap() error { return h.error }
 
 // report writes an error for people.
 func report(w io.Writer, err error) {
+	if _, ok := errors.AsType[*shownError](err); ok {
+		return
+	}
 	fmt.Fprintf(w, "pushctl: %v\n", err)
 	if hint := next(err); hint != "" {
 		fmt.Fprintln(w, hint)
 	}
+}
+
+// isNet tells errors of connections.
+func isNet(err error) bool {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// isTLS tells errors of certificates and of a peer that speaks no TLS.
+func isTLS(err error) bool {
+	_, cert := errors.AsType[*tls.CertificateVerificationError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	return cert || record || strings.Contains(err.Error(), "HTTP response to HTTPS client")
 }

@@ -13,10 +13,11 @@ import (
 // flattener turns a value into columns named by the path of its JSON fields:
 // connections.by_proto.ws. All fields of a struct are columns, empty or not,
 // so that the heading does not depend on the figures; keys of maps are those
-// at hand.
+// at hand. A type within itself (what a value was before) is left out.
 type flattener struct {
-	out   map[string]string
-	order []string
+	out    map[string]string
+	order  []string
+	within map[reflect.Type]bool // behind the pointers on the way here
 }
 
 func (f *flattener) put(path, text string) {
@@ -27,12 +28,13 @@ func (f *flattener) put(path, text string) {
 }
 
 func (f *flattener) value(path string, v reflect.Value) {
-	if v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
-		switch {
-		case !v.IsNil():
+	switch v.Kind() {
+	case reflect.Pointer:
+		f.pointer(path, v)
+		return
+	case reflect.Interface:
+		if !v.IsNil() {
 			f.value(path, v.Elem())
-		case v.Kind() == reflect.Pointer:
-			f.value(path, reflect.Zero(v.Type().Elem()))
 		}
 		return
 	}
@@ -49,13 +51,31 @@ func (f *flattener) value(path string, v reflect.Value) {
 		f.fields(path, v)
 	case reflect.Map:
 		for _, k := range slices.Sorted(maps.Keys(stringKeys(v))) {
-			f.value(join(path, k), v.MapIndex(reflect.ValueOf(k)))
+			f.value(join(path, k), v.MapIndex(reflect.ValueOf(k).Convert(v.Type().Key())))
 		}
 	case reflect.Slice:
 		f.put(path, sliceText(v))
 	default:
 		f.put(path, fmt.Sprint(v.Interface()))
 	}
+}
+
+// pointer flattens what is pointed to, or the same columns empty.
+func (f *flattener) pointer(path string, v reflect.Value) {
+	t := v.Type().Elem()
+	if f.within[t] {
+		return
+	}
+	if f.within == nil {
+		f.within = map[reflect.Type]bool{}
+	}
+	f.within[t] = true
+	defer delete(f.within, t)
+	if v.IsNil() {
+		f.value(path, reflect.Zero(t))
+		return
+	}
+	f.value(path, v.Elem())
 }
 
 func (f *flattener) fields(path string, v reflect.Value) {

@@ -19,7 +19,7 @@ func main() { os.Exit(run(os.Args[1:], host())) }
 func commands(e *env) []*cli.Command {
 	return []*cli.Command{
 		statsCommand(e), topCommand(e), connCommand(e), closedCommand(e), traceCommand(e),
-		kickCommand(e), knobCommand(e),
+		kickCommand(e), knobCommand(e), nodesCommand(e), keeperCommand(e),
 		sendCommand(e), broadcastCommand(e), listenCommand(e),
 		pprofCommand(e), benchCommand(), versionCommand(e), completionCommand(e),
 	}
@@ -28,8 +28,8 @@ func commands(e *env) []*cli.Command {
 func newApp(e *env) *cli.App {
 	app := &cli.App{
 		Name: "pushctl", Usage: "see what push nodes do and why, and change it",
-		UsageText:   "pushctl [--node ADDR]… [-o FORMAT] COMMAND [ARGUMENT]… [FLAG]…",
-		Description: "Exit status: 0 fine, 1 failed, 2 wrong usage, 3 some of the nodes did not answer.\n\n  pushctl top --by wait      the slowest connections\n  pushctl help top           more on one command",
+		UsageText:   "pushctl [--node ADDR]… [--keeper ADDR] [-o FORMAT] COMMAND [ARGUMENT]… [FLAG]…",
+		Description: "Exit status: 0 fine, 1 failed, 2 wrong usage, 3 some of the nodes did not answer, or have not applied a change yet.\n\n  pushctl top --by wait      the slowest connections\n  pushctl help top           more on one command",
 		Commands:    commands(e), Flags: globalFlags(),
 		Writer: e.out, ErrWriter: e.err, Reader: e.in,
 		HideHelp: true, HideVersion: true,

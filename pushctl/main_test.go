@@ -21,7 +21,10 @@ func TestMain(m *testing.M) {
 			e.now = fakeTime
 			os.Exit(run(os.Args[1:], e))
 		},
-		// fakenode ADDR serves the fixed figures, to look at screens by hand.
+		// fakenode ADDR and fakekeeper ADDR serve the fixed figures, to look at screens by hand.
+		"fakekeeper": func() {
+			fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Args[1], newFakeKeeper(true).handler()))
+		},
 		"fakenode": func() {
 			fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Args[1], newFakeNode("gw-1").handler()))
 		},
@@ -29,7 +32,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script against two fake nodes, $NODE and $OTHER,
-// and a client listener, $GATE; nobody listens at $DEAD.
+// a keeper that leads, $KEEPER, one that nobody leads, $ORPHAN, and a client
+// listener, $GATE; nobody listens at $DEAD.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE") != "",
@@ -44,6 +48,8 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("NODE", serve(newFakeNode("gw-1").handler()))
 			env.Setenv("OTHER", serve(newFakeNode("gw-2").handler()))
+			env.Setenv("KEEPER", serve(newFakeKeeper(true).handler()))
+			env.Setenv("ORPHAN", serve(newFakeKeeper(false).handler()))
 			env.Setenv("GATE", serve(newFakeGate()))
 			dead := httptest.NewServer(http.NotFoundHandler())
 			env.Setenv("DEAD", dead.Listener.Addr().String())

@@ -15,7 +15,7 @@ import (
 )
 
 func TestChooseNodes(t *testing.T) {
-	conf := &config{Current: "one", Contexts: map[string]nodeSet{"one": {[]string{"a"}}, "two": {[]string{"b", "c"}}, "empty": {}}}
+	conf := &config{Current: "one", Contexts: map[string]nodeSet{"one": {Nodes: []string{"a"}}, "two": {Nodes: []string{"b", "c"}}, "empty": {}}}
 	f := func(flags []string, context, env, want string) {
 		t.Helper()
 		got, err := chooseNodes(flags, context, env, func() (*config, error) { return conf, nil })

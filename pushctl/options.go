@@ -18,10 +18,14 @@ func formats() []string { return []string{"table", "wide", "json", "ndjson", "cs
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "node", Usage: "ask the node at `ADDR`: socket path or host:port; repeat for several (PUSHCTL_NODE; default: this machine's)"},
-		&cli.StringFlag{Name: "context", Usage: "ask the nodes of context `NAME` in ~/.config/pushctl/config.toml"},
+		&cli.StringSliceFlag{Name: "keeper", Usage: "ask the keepers at `ADDR`,…: socket path, host:port or URL (PUSHCTL_KEEPER; default: this machine's)"},
+		&cli.StringFlag{Name: "keeper-ca", Usage: "trust the keepers whose certificate is signed by `FILE`, in PEM (PUSHCTL_KEEPER_CA)"},
+		&cli.StringFlag{Name: "token-file", Usage: "send the keepers the token in `FILE` (PUSHCTL_TOKEN: the token itself)"},
+		&cli.BoolFlag{Name: "stale", Usage: "take what the keeper that answers knows, also without a leader; it may be old"},
+		&cli.StringFlag{Name: "context", Usage: "ask the nodes and keepers of context `NAME` in ~/.config/pushctl/config.toml"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write `FORMAT`: table (the default), wide, json, ndjson or csv", Value: "table"},
 		&cli.BoolFlag{Name: "json", Usage: "same as -o json"},
-		&cli.DurationFlag{Name: "timeout", Usage: "wait `TIME` for a node's answer (5s)", Value: 5 * time.Second},
+		&cli.DurationFlag{Name: "timeout", Usage: "wait `TIME` for an answer (5s)", Value: 5 * time.Second},
 		&cli.StringFlag{Name: "color", Usage: "`WHEN` to colour: auto, always or never (NO_COLOR is honoured)", Value: "auto"},
 	}
 }
@@ -35,8 +39,20 @@ type options struct {
 	named   []string // nodes asked for; nil is the default places
 }
 
-// options reads the global flags of a command.
+// options reads the global flags of a command that asks nodes.
 func (e *env) options(c *cli.Context) (*options, error) {
+	o, err := e.rendering(c)
+	if err != nil {
+		return nil, err
+	}
+	o.named, err = chooseNodes(c.StringSlice("node"), c.String("context"), e.getenv("PUSHCTL_NODE"), e.config)
+	return o, err
+}
+
+func (e *env) config() (*config, error) { return readConfig(configPath(e.getenv)) }
+
+// rendering reads the global flags that are not about whom to ask.
+func (e *env) rendering(c *cli.Context) (*options, error) {
 	o := &options{env: e, format: c.String("output"), timeout: c.Duration("timeout")}
 	if c.Bool("json") {
 		o.format = "json"
@@ -56,10 +72,7 @@ func (e *env) options(c *cli.Context) (*options, error) {
 	default:
 		return nil, usagef("--color %s: want auto, always or never", when)
 	}
-	var err error
-	o.named, err = chooseNodes(c.StringSlice("node"), c.String("context"), e.getenv("PUSHCTL_NODE"),
-		func() (*config, error) { return readConfig(configPath(e.getenv)) })
-	return o, err
+	return o, nil
 }
 
 // forPeople says whether the output is a screen rather than data.
