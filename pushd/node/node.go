@@ -235,7 +235,7 @@ func (n *Node) housekeep() {
 
 // trim returns the heap of a past burst of connects to the machine, once.
 func (n *Node) trim() {
-	if n.usage.burstOver() {
+	if !n.tuner.Held() && n.usage.burstOver() {
 		debug.FreeOSMemory()
 	}
 }
