@@ -17,7 +17,7 @@ import (
 	"pushfleet/pushctl/bench"
 )
 
-func benchCommand() *cli.Command {
+func benchCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "bench", Category: "experiment", Usage: "put load on this machine's node and measure it",
 		UsageText: "pushctl bench COMMAND [FLAG]…",
@@ -25,7 +25,7 @@ func benchCommand() *cli.Command {
 
   pushctl bench soak --conns 10000 --rate 1000/s --for 60s`,
 		Subcommands: []*cli.Command{
-			benchFlood(), benchMsggen(), benchSoak(), benchBroadcast(), benchFloor(), benchCompare(), benchDemo(), benchFloorServer(),
+			benchFlood(), benchMsggen(), benchSoak(), benchBroadcast(), benchKeeper(e), benchFloor(), benchCompare(), benchDemo(), benchFloorServer(),
 		},
 	}
 }

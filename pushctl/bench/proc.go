@@ -119,3 +119,13 @@ func listenerInode(addr string) string {
 	}
 	return ""
 }
+
+// cpuOf returns the CPU seconds of processes; those that are gone count 0.
+func cpuOf(pids []int) (s float64) {
+	for _, pid := range pids {
+		if d, err := processCPU(pid); err == nil {
+			s += d.Seconds()
+		}
+	}
+	return s
+}
