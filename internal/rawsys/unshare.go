@@ -3,6 +3,7 @@ package rawsys
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,8 +26,9 @@ func StartNetpoll() error {
 // for good, a descriptor table of its own; StartNetpoll must have been called.
 // The table begins as a copy. Sockets in it are closed, or they would stay open
 // for as long as the thread lives after their owners closed them; other
-// descriptors cost numbers only, and the runtime needs some of them.
-func UnshareFiles() error {
+// descriptors cost numbers only, and the runtime needs some of them. The sockets
+// of keep stay.
+func UnshareFiles(keep ...int) error {
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 		return fmt.Errorf("unshare the descriptor table: %w", err)
 	}
@@ -40,7 +42,7 @@ func UnshareFiles() error {
 		if err != nil || !strings.HasPrefix(target, "socket:") {
 			continue
 		}
-		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 && !slices.Contains(keep, fd) {
 			unix.Close(fd)
 		}
 	}

@@ -13,12 +13,21 @@ import (
 type Listener struct {
 	Addr  netip.AddrPort
 	Proxy bool // connections begin with a PROXY protocol header
+	Share bool // other processes of the same user may listen on the address too
+	// Inherited is the descriptor of a socket that listens already, made by
+	// whoever started the process; 0 = none. All loops accept from it, and Addr
+	// is what Resolve finds out.
+	Inherited int
 }
 
 const backlog = 4096
 
 // open makes a listening socket in the calling thread's descriptor table.
 func (l *Listener) open() (int, error) {
+	if l.Inherited > 0 {
+		fd, err := unix.FcntlInt(uintptr(l.Inherited), unix.F_DUPFD_CLOEXEC, 0)
+		return fd, os.NewSyscallError("dup of the inherited listener", err)
+	}
 	fd, err := l.bind(true)
 	if err != nil {
 		return -1, err
@@ -28,6 +37,16 @@ func (l *Listener) open() (int, error) {
 		return -1, fmt.Errorf("listen on %s: %w", l.Addr, err)
 	}
 	return fd, nil
+}
+
+// inherited lists the descriptors that open duplicates.
+func (l *Loop) inherited() (fds []int) {
+	for _, li := range l.Listeners {
+		if li.Inherited > 0 {
+			fds = append(fds, li.Inherited)
+		}
+	}
+	return fds
 }
 
 // bind makes a socket with the address, shared with others that share it too,
@@ -65,7 +84,10 @@ func (l *Listener) bind(share bool) (int, error) {
 // let this one share the connections if both run as one user. The returned
 // function gives the port up again; call it when the loops listen.
 func (l *Listener) Resolve() (func(), error) {
-	if l.Addr.Port() != 0 {
+	if l.Inherited > 0 {
+		return func() {}, l.adopt()
+	}
+	if l.Addr.Port() != 0 && !l.Share {
 		alone, err := l.bind(false)
 		if err != nil {
 			return nil, err
@@ -85,6 +107,26 @@ func (l *Listener) Resolve() (func(), error) {
 		l.Addr = addrPort(sa)
 	}
 	return func() { unix.Close(fd) }, nil
+}
+
+// adopt prepares an inherited socket as bind does its own, and learns where it
+// listens.
+func (l *Listener) adopt() error {
+	listens, err := unix.GetsockoptInt(l.Inherited, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || listens == 0 {
+		return fmt.Errorf("inherited descriptor %d does not listen: pass stream sockets only (ListenStream= and Accept=no in the unit)", l.Inherited)
+	}
+	sa, err := unix.Getsockname(l.Inherited)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	if l.Addr = addrPort(sa); !l.Addr.IsValid() {
+		return fmt.Errorf("inherited descriptor %d is no TCP socket: write ListenStream=IP:PORT in the unit", l.Inherited)
+	}
+	if err := unix.SetsockoptInt(l.Inherited, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	return os.NewSyscallError("fcntl", unix.SetNonblock(l.Inherited, true))
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {

@@ -181,7 +181,7 @@ func (l *Loop) setup() (err error) {
 		// Never unlocked: the thread must end with the goroutine, since no
 		// other goroutine may meet its descriptor table.
 		runtime.LockOSThread()
-		if err := rawsys.UnshareFiles(); err != nil {
+		if err := rawsys.UnshareFiles(l.inherited()...); err != nil {
 			return err
 		}
 	}
