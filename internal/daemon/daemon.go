@@ -32,6 +32,7 @@ type Options struct {
 	StopTimeout time.Duration               // for all parts together; 0 = 30 s
 	Reload      func() error                // on SIGHUP; nil = SIGHUP is ignored
 	Probe       func(context.Context) error // asked before each WATCHDOG=1; nil = it is not fed
+	Status      func() string               // the line of systemctl status, asked again every 10 s; nil = none
 	Failed      <-chan error                // a part that died by itself ends the process
 	Signals     <-chan os.Signal            // nil = SIGINT, SIGTERM and SIGHUP of the process
 }
@@ -39,6 +40,7 @@ type Options struct {
 const (
 	stopTimeout = 30 * time.Second
 	stopGrace   = time.Second // for a Stop to return after its ctx ended
+	statusEvery = 10 * time.Second
 	// sameSignal is how long further signals count as the first one: a ctrl-C
 	// goes to the whole process group, and a wrapper in it passes it on.
 	sameSignal = 300 * time.Millisecond
@@ -164,6 +166,9 @@ func (p *process) serve(ctx context.Context) error {
 	if every := p.Notify.WatchdogInterval(); every > 0 && p.Probe != nil {
 		go p.watch(ctx, every) // ends with ctx
 	}
+	if p.Notify != nil && p.Status != nil {
+		go p.tell(ctx) // ends with ctx
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -195,6 +200,24 @@ func (p *process) watch(ctx context.Context, interval time.Duration) {
 			p.Log.Error("self-probe did not succeed, the watchdog is not fed", "err", err)
 		} else {
 			p.Notify.Watchdog()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// tell keeps the status line up to date.
+func (p *process) tell(ctx context.Context) {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	last := ""
+	for {
+		if line := p.Status(); line != last && ctx.Err() == nil {
+			p.Notify.Status(line)
+			last = line
 		}
 		select {
 		case <-ctx.Done():

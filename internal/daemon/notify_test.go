@@ -113,6 +113,23 @@ func TestWatchdogIsFedOnlyWhileTheProbeSucceeds(t *testing.T) {
 	}
 }
 
+func TestStatusIsTold(t *testing.T) {
+	s := newSystemd(t)
+	n := s.notifier()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- Run(ctx, Options{Notify: n, Signals: make(chan os.Signal), Status: func() string { return "12 connections" }})
+	}()
+	s.hears(`READY=1`)
+	s.hears(`STATUS=12 connections`)
+	cancel()
+	s.hears(`STOPPING=1\n.*`)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWatchdogInterval(t *testing.T) {
 	f := func(usec, pid string, want time.Duration) {
 		t.Helper()
