@@ -29,7 +29,7 @@ import (
 
 // rig is one loop with its table, listening on loopback.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	knobs *knob.Registry
 	s     *Shared
 	loop  *reactor.Loop
@@ -37,15 +37,15 @@ type rig struct {
 	addr  string
 }
 
-func newRig(t *testing.T, set ...string) *rig { return startRig(t, false, set...) }
+func newRig(t testing.TB, set ...string) *rig { return startRig(t, false, set...) }
 
-func startRig(t *testing.T, proxied bool, set ...string) *rig {
+func startRig(t testing.TB, proxied bool, set ...string) *rig {
 	t.Helper()
 	return startRigWith(t, proxied, func(*Shared) {}, set...)
 }
 
 // startRigWith lets tweak change what is static before the loop runs.
-func startRigWith(t *testing.T, proxied bool, tweak func(*Shared), set ...string) *rig {
+func startRigWith(t testing.TB, proxied bool, tweak func(*Shared), set ...string) *rig {
 	t.Helper()
 	reg := knob.NewRegistry()
 	s := &Shared{Epoch: "test1", Clock: reactor.NewClock(), Receipts: receipt.NewTable(64), Closed: stats.NewClosed(256),
@@ -217,7 +217,7 @@ func (f frame) num(k string) int    { n, _ := f[k].(float64); return int(n) }
 
 // client is a connected client of any transport.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	next func() (frame, error)
 }
