@@ -103,6 +103,7 @@ func (s *Server) routes() []route {
 		{"GET", "/readyz", "", s.readyz},
 		{"GET", "/v1/status", read, s.status},
 		{"GET", "/v1/where", read, s.where},
+		{"GET", "/v1/whoami", read, s.whoami},
 		{"GET", "/v1/knobs", read, s.linear(s.knobs)},
 		{"GET", "/v1/knobs/{name}", read, s.linear(s.knob)},
 		{"GET", "/v1/knobs/{name}/history", read, s.linear(s.history)},

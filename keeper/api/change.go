@@ -121,7 +121,11 @@ func (s *Server) commit(ctx context.Context, c *change, guarded string) (*keeper
 	// A change that was made before only asks for its answer again.
 	again := c.ID != "" && s.cfg.State.Answered(c.ID)
 	if !again {
-		if err := s.foresee(ctx, c, guarded, out); err != nil || c.ask.DryRun {
+		err := s.foresee(ctx, c, guarded, out)
+		// An earlier attempt may have been carried out meanwhile: what speaks
+		// against this one is then perhaps only what that one did.
+		made := c.ID != "" && s.cfg.State.Answered(c.ID)
+		if c.ask.DryRun || err != nil && !made {
 			return out, err
 		}
 	}

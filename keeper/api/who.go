@@ -88,16 +88,10 @@ func (s *Server) identify(r *http.Request) (identity, error) {
 	if e.door == DoorUnix {
 		return fromSocket(e.uid, claimed), nil
 	}
-	if secret, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return s.bearer(secret, peer(r))
-	}
-	if e.door == DoorLocal && len(s.cfg.State.Tokens()) == 0 {
-		if claimed == "" {
-			claimed = "somebody"
-		}
-		return identity{claimed, peer(r), keeperapi.RoleAdmin}, nil
-	}
-	return identity{}, refuse(keeperapi.CodeToken, "a token is needed: pass one with --token-file or PUSHCTL_TOKEN, or use the keeper's socket on its own machine")
+	t := ticket{who: claimed, from: peer(r)}
+	t.secret, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	t.local = e.door == DoorLocal || e.door == DoorLink && r.Header.Get(localHeader) != ""
+	return s.admit(r.Context(), t, e.door == DoorLink)
 }
 
 func fromSocket(uid int, claimed string) identity {
@@ -120,14 +114,6 @@ func userName(uid int) string {
 		return u.Username
 	}
 	return "uid " + id
-}
-
-func (s *Server) bearer(secret, from string) (identity, error) {
-	tok, ok := s.cfg.State.TokenByHash(keeperapi.HashToken(secret))
-	if !ok || tok.Expires != 0 && tok.Expires <= s.cfg.Now() {
-		return identity{}, refuse(keeperapi.CodeToken, "the token is not known, or has expired: ask for a new one (pushctl keeper tokens add)")
-	}
-	return identity{tok.Name, from, tok.Role}, nil
 }
 
 // peer is where the request comes from, through another member too.

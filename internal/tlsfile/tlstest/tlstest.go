@@ -54,8 +54,8 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return k
 }
 
-// Issue writes a certificate for the name and 127.0.0.1, for servers and
-// clients, into the directory, with a CA file of the given authorities, or only
+// Issue writes a certificate for the name, which may be an IP address, and
+// 127.0.0.1, for servers and clients, into the directory, with a CA file of the given authorities, or only
 // this one. Files that are there are replaced whole, by renaming.
 func (a *Authority) Issue(dir, name string, trust ...*Authority) tlsfile.Files {
 	a.t.Helper()
@@ -65,6 +65,9 @@ func (a *Authority) Issue(dir, name string, trust ...*Authority) tlsfile.Files {
 		SerialNumber: big.NewInt(a.next), DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if ip := net.ParseIP(name); ip != nil {
+		c.DNSNames, c.IPAddresses = nil, append(c.IPAddresses, ip)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, k.Public(), a.key)
 	if err != nil {
