@@ -36,7 +36,7 @@ stop() {
 trap stop INT TERM EXIT
 
 bin/pushd --auth none --listen 127.0.0.1:17400 --private 127.0.0.1:17401 \
-	--admin-socket "$dir/admin.sock" --state-dir "$dir" --log-level warn \
+	--admin-socket "$dir/admin.sock" --state-dir "$dir" --keeper off --log-level warn \
 	--loops "$loops" $unshare --knob conns.max="$((conns + 1000))" &
 node=$!
 tries=0

@@ -32,12 +32,17 @@ pids="$pids $!"
 
 cat <<'HINTS'
 
-A node serves on 127.0.0.1:7400 (clients) and 127.0.0.1:7401 (server API). In
-another terminal:
+A node serves on 127.0.0.1:7400 (clients) and 127.0.0.1:7401 (server API); a
+keeper inside it on 127.0.0.1:7410. In another terminal:
 
   bin/pushctl stats -w                  the node at a glance
   bin/pushctl top --by wait             who is slow
   bin/pushctl conn ID                   why (ID from top)
+  bin/pushctl knob set queue.messages_max 256 --for 1m
+                                        turn a knob; it goes back by itself
+  bin/pushctl knob explain queue.messages_max
+                                        who set it, and until when
+  bin/pushctl keeper status             the keeper inside, which keeps knobs
   bin/pushctl listen alice              be a client, and in a third terminal:
   bin/pushctl send alice '{"hello":1}'  push to it
 

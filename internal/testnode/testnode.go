@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"pushfleet/internal/keeperapi"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushd/config"
 	"pushfleet/pushd/node"
@@ -18,22 +19,42 @@ import (
 // Node is a running node and a client for its API.
 type Node struct {
 	*node.Node
-	API *pushdapi.Client
-	t   testing.TB
+	API   *pushdapi.Client
+	t     testing.TB
+	state string
 }
 
 // Config is the configuration that a test may edit.
 type Config = config.Config
 
+// Embedded is an edit: the node has a keeper of its own, see Node.Keeper.
+func Embedded(c *Config) {
+	c.Keeper.Addresses = nil
+	c.Keeper.API, c.Keeper.Raft = "127.0.0.1:0", "127.0.0.1:0"
+}
+
+// Keeper asks the keeper inside an Embedded node.
+func (n *Node) Keeper() *keeperapi.Client {
+	c := keeperapi.NewClient([]string{n.KeeperSocket()}, keeperapi.ClientOptions{Timeout: 10 * time.Second, Who: "test"})
+	n.t.Cleanup(c.Close)
+	return c
+}
+
 // Start runs a node until the test ends. edit, if not nil, changes its
 // configuration first.
 func Start(t testing.TB, edit func(*Config)) *Node {
 	t.Helper()
-	n, err := start(t, edit)
+	var state string
+	n, err := start(t, func(c *Config) {
+		if edit != nil {
+			edit(c)
+		}
+		state = c.StateDir
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Node{Node: n, t: t, API: pushdapi.New(n.PrivateAddr(), pushdapi.Options{})}
+	s := &Node{Node: n, t: t, state: state, API: pushdapi.New(n.PrivateAddr(), pushdapi.Options{})}
 	t.Cleanup(s.Stop)
 	return s
 }
@@ -86,6 +107,9 @@ func (n *Node) Stop() {
 		n.t.Errorf("stop: %v", err)
 	}
 }
+
+// StateDir is where the node keeps what outlives it.
+func (n *Node) StateDir() string { return n.state }
 
 // Client is the address that clients connect to.
 func (n *Node) Client() string { return n.ClientAddrs()[0] }

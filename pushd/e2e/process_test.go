@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,6 +62,9 @@ func launch(t testing.TB, flags ...string) *process {
 	dir := shortDir(t)
 	all := append([]string{"--listen", "127.0.0.1:0", "--private", "127.0.0.1:0", "--admin-socket", filepath.Join(dir, "admin.sock"),
 		"--state-dir", dir, "--node-name", "e2e", "--log-format", "json", "--knob", "drain.window=0s"}, flags...)
+	if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "--keeper") }) {
+		all = append(all, "--keeper", "off") // several nodes share this machine
+	}
 	p := &process{t: t, ended: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(bin, "pushd"), all...)
 	p.cmd.Env = append(os.Environ(), "PUSHD_CONFIG=/dev/null")

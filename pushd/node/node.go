@@ -53,6 +53,8 @@ type Node struct {
 	shares  shares
 	publish publishing
 	tuner   *tune.Tuner
+	epoch   string // of this start
+	keeper  following
 
 	topMu sync.Mutex
 	top   stats.Scanner
@@ -84,7 +86,8 @@ const fdReserve = 512
 // New prepares a node; nothing is opened yet except memory. cfg must have been
 // checked.
 func New(cfg config.Config, log *slog.Logger) (*Node, error) {
-	n := &Node{cfg: cfg, log: log, stop: make(chan struct{}), loops: cfg.Loops}
+	n := &Node{cfg: cfg, log: log, stop: make(chan struct{}), loops: cfg.Loops,
+		epoch: strconv.FormatInt(time.Now().UnixMilli(), 36)}
 	if n.loops <= 0 {
 		n.loops = runtime.NumCPU()
 	}
@@ -106,6 +109,9 @@ func New(cfg config.Config, log *slog.Logger) (*Node, error) {
 		return nil, err
 	}
 	if _, err := n.knobs.registry.SetMany(cfg.Knobs, "config", ""); err != nil {
+		return nil, err
+	}
+	if err := n.buildKeeper(); err != nil {
 		return nil, err
 	}
 	return n, n.build()
@@ -135,7 +141,7 @@ func (n *Node) build() error {
 		return err
 	}
 	n.shared = &session.Shared{
-		Epoch:        strconv.FormatInt(time.Now().UnixMilli(), 36),
+		Epoch:        n.epoch,
 		Clock:        clock,
 		Router:       rt,
 		Messages:     msgs,
@@ -172,12 +178,18 @@ func (n *Node) Start(ctx context.Context) error {
 		n.abort()
 		return err
 	}
+	if err := n.startKeeper(); err != nil {
+		n.abort()
+		return err
+	}
 	n.tuner.Start()
 	n.state.Store(stateServing)
 	n.running.Add(1)
 	go n.housekeep() // ended by Stop
+	n.follow()
 	n.log.Info("serving", "node", n.cfg.NodeName, "clients", n.ClientAddrs(), "private", n.PrivateAddr(),
-		"admin", n.cfg.AdminSocket, "loops", n.loops, "conns_max", n.knobs.session.ConnsMax.Get(), "auth", n.cfg.Auth)
+		"admin", n.cfg.AdminSocket, "loops", n.loops, "conns_max", n.knobs.session.ConnsMax.Get(), "auth", n.cfg.Auth,
+		"keeper", n.keepers())
 	return nil
 }
 
@@ -185,6 +197,7 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) abort() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	n.endKeeper(ctx)
 	n.closePrivate(ctx)
 	n.endLoops()
 	n.close()
@@ -204,6 +217,9 @@ func (n *Node) PrivateAddr() string { return n.private.addr }
 
 // AdminSocket is the path of the admin socket.
 func (n *Node) AdminSocket() string { return n.cfg.AdminSocket }
+
+// KeeperSocket is the path of the socket of the keeper inside.
+func (n *Node) KeeperSocket() string { return n.cfg.KeeperSocket() }
 
 // Ready tells whether the node takes clients; the error says why not.
 func (n *Node) Ready() error {
@@ -257,6 +273,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.tuner.Close()
 	left := n.shared.Open.Load()
 	n.endLoops()
+	n.endKeeper(ctx)
 	n.closePrivate(ctx)
 	close(n.stop)
 	n.running.Wait()

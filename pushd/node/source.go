@@ -81,6 +81,7 @@ func (n *Node) stats(ctx context.Context, pss bool) pushdapi.Stats {
 	n.fillTotals(&s, &totals, now)
 	n.fillBacklog(&s)
 	n.fillProcess(&s, pss)
+	s.Follow = n.followed()
 	return s
 }
 
