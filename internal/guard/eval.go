@@ -157,3 +157,7 @@ func opOf(sign string, negated bool) op {
 func (o op) String() string { return opNames[o] }
 
 func (o op) allows(side int) bool { return o&(1<<(side+1)) != 0 }
+
+// True tells whether the figures make the expression true. Unlike in a guard,
+// what depends on an unknown figure is not: it is for those who search.
+func (e *Expr) True(figures map[string]float64) bool { return e.root.judge(figures).truth == yes }

@@ -47,6 +47,7 @@ func readQuantity(text string) (quantity, error) {
 		n = 1
 	}
 	n += span(text[n:], plain)
+	n = max(n, exponent(text))
 	number, unit := text[:n], strings.TrimSpace(text[n:])
 	q := quantity{text: number + unit, unit: unit}
 	bare, rate := strings.CutSuffix(unit, "/s")

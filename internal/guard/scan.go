@@ -77,6 +77,9 @@ func (s *scanner) next() {
 // quantity nothing can follow that looks like a unit, so this is not ambiguous.
 func (s *scanner) quantity(rest string) {
 	n := 1 + span(rest[1:], measure)
+	if e := exponent(rest); e > 0 {
+		n = e + span(rest[e:], unitful)
+	}
 	if span(rest[1:n], plain) == n-1 {
 		gap := span(rest[n:], " \t")
 		if unit := span(rest[n+gap:], unitful); unit > 0 {
@@ -84,6 +87,23 @@ func (s *scanner) quantity(rest string) {
 		}
 	}
 	s.take(tokQuantity, n)
+}
+
+// exponent returns the length of a number such as 1e5 or 2.5e-3, 0 if the text
+// begins with none.
+func exponent(text string) int {
+	n := span(text, plain+"-+")
+	if n == 0 || n == len(text) || text[n]|0x20 != 'e' {
+		return 0
+	}
+	e := n + 1
+	if e < len(text) && (text[e] == '-' || text[e] == '+') {
+		e++
+	}
+	if d := span(text[e:], digits); d > 0 {
+		return e + d
+	}
+	return 0
 }
 
 func (s *scanner) take(kind tokenKind, n int) {
