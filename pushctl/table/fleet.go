@@ -34,6 +34,7 @@ func Sum(nodes []*pushdapi.Stats) *pushdapi.Stats {
 		c, q := &t.Connections, &t.Queued
 		c.Total += n.Connections.Total
 		c.Handshaking += n.Connections.Handshaking
+		c.Sampled += n.Connections.Sampled
 		c.Max += n.Connections.Max
 		t.Users += n.Users
 		t.Groups = max(t.Groups, n.Groups) // the same group may be on every node

@@ -94,6 +94,7 @@ func statsRates(s *pushdapi.Stats, wide bool) []string {
 	lines = append(lines, join("  users", []string{
 		Count(s.Users), orNone(s.Groups > 0, Plural(s.Groups, "group")),
 		orNone(c.Handshaking > 0, Count(c.Handshaking)+" handshaking"),
+		orNone(c.Sampled > 0, Count(c.Sampled)+" sampled"),
 		orNone(c.Max > 0, "limit "+Plural(c.Max, "connection"))}))
 	lines = append(lines,
 		windows("published", "", s.Published, Rate, ""),
@@ -161,7 +162,7 @@ func statsProcess(s *pushdapi.Stats) []string {
 		flow("cpu "+Percent(p.CPUPercent), []string{
 			orNone(p.CPUUserSeconds+p.CPUSystemSeconds > 0,
 				"user "+Seconds(p.CPUUserSeconds)+" sys "+Seconds(p.CPUSystemSeconds)),
-			"gc " + Percent(p.GCPercent) + " pause p99 " + Seconds(p.GCPauseP99), "sched p99 " + Seconds(p.SchedP99)}),
+			"gc " + orNone(p.GCHeld, "held back ") + Percent(p.GCPercent) + " pause p99 " + Seconds(p.GCPauseP99), "sched p99 " + Seconds(p.SchedP99)}),
 		flow("memory "+Bytes(first(m.PSSBytes, m.RSSBytes)), []string{
 			orNone(m.PerConnBytes > 0, Bytes(m.PerConnBytes)+"/connection"), "heap " + Bytes(m.HeapBytes),
 			"slab " + Bytes(m.SlabBytes), "messages " + part(m.MessageBytes, m.MessageBytesMax)}),
