@@ -118,7 +118,7 @@ func TestGuardBreaksWithKeepersDead(t *testing.T) {
 		n.wire.link(false)
 		n.pass(time.Second)
 		n.holds(messages, "256 canary r9")
-		n.figures["drops.10s"] = 6.1
+		n.figures.set("drops.10s", 6.1)
 		n.pass(guardEvery)
 		n.holds(messages, "1024 fleet after r9")
 		n.holds(soft, "16 default")
@@ -131,7 +131,7 @@ func TestGuardBreaksWithKeepersDead(t *testing.T) {
 		}
 
 		// It stays given up, also over a restart and when the same is sent again.
-		n.figures["drops.10s"] = 0
+		n.figures.set("drops.10s", 0)
 		n.pass(time.Minute)
 		n.die()
 		n.start(true)
@@ -318,7 +318,7 @@ func TestCheck(t *testing.T) {
 		n := fresh(t).start(true)
 		defer n.end()
 		n.full(1, knobs{messages: fleet(1, "1024"), soft: fleet(1, "600")})
-		n.figures["drops.10s"] = 6.1
+		n.figures.set("drops.10s", 6.1)
 		f := func(guard string, values map[string]string, want ...string) {
 			t.Helper()
 			got := handler{n.Agent}.Check(keeperapi.Check{ID: 7, Values: values, Guard: guard})
@@ -417,4 +417,46 @@ func TestConfigIsChecked(t *testing.T) {
 	if err := a.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "--keeper") {
 		t.Errorf("without an address: %v", err)
 	}
+}
+
+func TestWhatCannotGoBackGoesToTheDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		defer n.end()
+		const g = "drops.10s < 5/s"
+		n.full(2, knobs{ // of these, what follows fits neither alone nor together
+			messages: guarded(fleet(2, "1024"), g, later("9999999")),
+			soft:     guarded(fleet(2, "1024"), g, later("600")),
+			ping:     until(fleet(2, "10s"), n.now()+1000, *later("2h")),
+		})
+		n.figures.set("drops.10s", 6)
+		n.pass(2 * time.Second)
+		n.holds(messages, "512 default")
+		n.holds(soft, "16 default")
+		n.holds(ping, "20s config")
+		n.drifts("heartbeat.ping 2h 20s nacked", "queue.messages_max 1024 512 guard", "queue.messages_soft 1024 16 guard")
+		n.pass(time.Minute)
+		if got := strings.Count(n.log.String(), "cannot go back as agreed"); got != 2 {
+			t.Errorf("logged %d times", got)
+		}
+		n.delta(3, knobs{messages: fleet(3, "700"), soft: fleet(3, "600"), ping: nil})
+		n.holds(messages, "700 fleet r3")
+		n.drifts()
+	})
+}
+
+func TestCallbacksMayAskForTheState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t)
+		var at uint64
+		n.cfg.Figures = func() map[string]float64 { at = n.State().Revision; return nil }
+		n.start(true)
+		defer n.end()
+		n.registry.OnChange(ping, func(knob.State) { n.State() })
+		n.full(1, knobs{ping: guarded(fleet(1, "10s"), "conns < 1", nil)})
+		n.pass(time.Second)
+		if at != 1 {
+			t.Errorf("saw revision %d", at)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -69,14 +70,50 @@ func (w *wire) drift() (out []keeperapi.Drift) {
 	return out
 }
 
+// gauges are the figures that guards see.
+type gauges struct {
+	mu     sync.Mutex
+	values map[string]float64
+}
+
+func (g *gauges) read() map[string]float64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.values)
+}
+
+func (g *gauges) set(name string, v float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.values[name] = v
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // node is a process with an agent; it dies and starts again over one folder.
 type node struct {
 	*Agent
 	t        *testing.T
 	wire     *wire
 	registry *knob.Registry
-	log      *strings.Builder
-	figures  map[string]float64
+	log      *journal
+	figures  *gauges
 	cfg      Config
 	end      func() // of Run; waits
 	skew     keeperapi.Time
@@ -99,10 +136,20 @@ func someKnobs() *knob.Registry {
 
 // fresh returns a node that has not started.
 func fresh(t *testing.T) *node {
-	n := &node{t: t, figures: map[string]float64{"drops.10s": 0.2, "conns": 100}, log: &strings.Builder{}}
-	n.cfg = Config{ID: "gw-1", Epoch: "e1", Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(n.log, nil)),
-		Figures: func() map[string]float64 { return maps.Clone(n.figures) }}
+	n := &node{t: t, figures: &gauges{values: map[string]float64{"drops.10s": 0.2, "conns": 100}}, log: &journal{}}
+	n.cfg = Config{ID: "gw-1", Epoch: "e1", Dir: quickDir(t), Log: slog.New(slog.NewTextHandler(n.log, nil)),
+		Figures: n.figures.read}
 	return n
+}
+
+// quickDir is a folder that need not wait for a disk, where there is one.
+func quickDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "agent")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // start begins a process. Without a link every keeper is dead.
@@ -131,7 +178,9 @@ func (n *node) start(up bool) *node {
 
 // die ends the process as kill -9 does: what is on disk stays as it is.
 func (n *node) die() {
-	n.Agent.disk = &disk{n.t.TempDir()} // what it writes at the end goes nowhere
+	n.Agent.mu.Lock()
+	n.Agent.disk = nil // what it would write at the end goes nowhere
+	n.Agent.mu.Unlock()
 	n.end()
 }
 

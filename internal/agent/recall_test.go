@@ -167,10 +167,10 @@ func TestCrashAfterAGuardBrokeDoesNotForgetIt(t *testing.T) {
 		n.full(5, knobs{ping: guarded(fleet(5, "10s"), "drops.10s < 5/s", later("15s"))})
 		n.pass(probation + time.Second)
 		n.delta(6, knobs{size: fleet(6, "1KiB")})
-		n.figures["drops.10s"] = 9
+		n.figures.set("drops.10s", 9)
 		n.pass(time.Second)
 		n.die()
-		n.figures["drops.10s"] = 0
+		n.figures.set("drops.10s", 0)
 		n.start(false)
 		n.holds(ping, "15s fleet after r5")
 		n.holds(size, "64KiB default")

@@ -114,11 +114,7 @@ func (a *Agent) retry(now time.Time) {
 // refuse the rest. If not all fits together, revisions are tried one by one:
 // one bad value must not keep a node from all others.
 func (a *Agent) judge(next *book, old book, targets map[string]target) (taken map[string]target) {
-	groups := map[uint64][]string{}
-	for name := range targets {
-		r := next.items[name].force.revision
-		groups[r] = append(groups[r], name)
-	}
+	groups := next.byRevision(targets)
 	for r, names := range groups {
 		if why := next.unreadable(names); why != "" {
 			next.refuse(names, why, old)
@@ -168,7 +164,7 @@ func pick(into, from map[string]target, names []string) {
 
 // unreadable returns why one of the knobs cannot be taken, "" if all can.
 func (b *book) unreadable(names []string) string {
-	for _, name := range slices.Sorted(slices.Values(names)) {
+	for _, name := range names {
 		if it := b.items[name]; it.force.bad != "" {
 			return name + ": " + it.force.bad
 		}
@@ -226,26 +222,50 @@ func (a *Agent) forget() {
 	}
 }
 
-// settle puts in force what has followed by itself. What cannot be put is
-// tried again, and logged once.
+// settle puts in force what has followed by itself. Where the registry does not
+// take it, the node's own defaults stand in: a value that is over, or whose
+// guard broke, must not stay. It is tried again, and logged once.
 func (a *Agent) settle(now time.Time) {
 	targets := a.candidates(&a.book, now)
-	for name, t := range targets {
-		if a.stuck[name] == t.text { // it did not go before: do not hold up the others
-			delete(targets, name)
-			_ = a.apply(map[string]target{name: t}) // was logged
-		}
-	}
 	if a.apply(targets) == nil {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(targets)) {
-		t := targets[name]
-		if err := a.apply(map[string]target{name: t}); err != nil {
-			a.stuck[name] = t.text
-			a.cfg.Log.Error("a knob cannot go back as agreed and stays as it is", "knob", name, "to", t.text, "err", err)
+	maps.DeleteFunc(targets, func(name string, t target) bool { return a.stuck[name] == t.text })
+	if a.apply(targets) == nil {
+		return
+	}
+	for _, names := range a.book.byRevision(targets) {
+		group := map[string]target{}
+		pick(group, targets, names)
+		if err := a.apply(group); err != nil {
+			a.standIn(names, group, err)
 		}
 	}
+}
+
+func (a *Agent) standIn(names []string, group map[string]target, err error) {
+	base := map[string]target{}
+	for _, name := range names {
+		var t target
+		t.text, t.from = a.own.text(name, &chain{}, stand{layer: keeperapi.LayerDefault})
+		base[name] = t
+	}
+	err2 := a.apply(base)
+	for _, name := range names {
+		a.stuck[name] = group[name].text
+	}
+	a.cfg.Log.Error("knobs cannot go back as agreed: the node's own defaults stand in", "knobs", shortList(names),
+		"err", reasonOf(err), "default_err", err2)
+}
+
+// byRevision groups names by the revision of what they are to hold.
+func (b *book) byRevision(targets map[string]target) map[uint64][]string {
+	groups := map[uint64][]string{}
+	for _, name := range slices.Sorted(maps.Keys(targets)) {
+		r := b.items[name].force.revision
+		groups[r] = append(groups[r], name)
+	}
+	return groups
 }
 
 // reasonMax bounds a reason, in bytes; keepers take 1024.
