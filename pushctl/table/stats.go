@@ -30,8 +30,8 @@ func Stats(s *pushdapi.Stats, wide bool, st Style) []string {
 }
 
 func statsTitle(s *pushdapi.Stats, st Style) string {
-	left := fmt.Sprintf("%s  up %s  pushd %s  knobs r%d", Safe(name(s.Node)), Seconds(s.UptimeSeconds),
-		Safe(s.Version), s.KnobRevision)
+	left := fmt.Sprintf("%s  up %s  pushd %s  knobs %s", Safe(name(s.Node)), Seconds(s.UptimeSeconds),
+		Safe(s.Version), s.Knobs())
 	word, mark := Health(s)
 	gap := strings.Repeat(" ", max(2, Columns-Width(left)-Width(word)))
 	return st.Apply(Strong, left) + gap + st.Apply(mark, word)
