@@ -17,6 +17,9 @@ func (p *Program[C]) Help(w io.Writer, getenv func(string) string) {
 	def := p.Default(getenv)
 	group := ""
 	for _, k := range p.Keys {
+		if p.Shown != nil && !p.Shown(&k) {
+			continue
+		}
 		if k.Group != group {
 			group = k.Group
 			fmt.Fprintf(w, "\n%s\n", group)

@@ -106,7 +106,7 @@ func (l *loader[C]) flags(given map[string][]string) {
 		for _, t := range texts {
 			all = append(all, k.Value.split(t)...)
 		}
-		l.set(k, all, "flag --"+k.Flag)
+		l.set(k, all, "flag "+dashes(k.Flag))
 	}
 	if l.Pairs == nil {
 		return

@@ -26,6 +26,8 @@ type Program[C any] struct {
 	Sources func(*C) Sources
 	Keys    []Key[C]
 	Pairs   *Pairs[C] // nil: the program takes no NAME=VALUE
+	// Shown tells which keys the help lists; nil = all.
+	Shown func(*Key[C]) bool
 	// Check returns what is wrong with the whole. Keys whose text could not be
 	// read are not complained about twice.
 	Check func(c *C, readFile func(string) ([]byte, error)) Problems

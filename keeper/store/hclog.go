@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"log/slog"
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -32,10 +35,21 @@ func level(l hclog.Level) slog.Level {
 }
 
 func (a *slogAdapter) Log(l hclog.Level, msg string, args ...any) {
-	if l == hclog.Off || !a.log.Enabled(context.Background(), level(l)) {
+	to := level(l)
+	if slices.ContainsFunc(args, streamEnded) {
+		to = slog.LevelDebug
+	}
+	if l == hclog.Off || !a.log.Enabled(context.Background(), to) {
 		return
 	}
-	a.log.Log(context.Background(), level(l), msg, args...)
+	a.log.Log(context.Background(), to, msg, args...)
+}
+
+// streamEnded tells an error of raft's readers when we close their streams, as
+// at each stop: nothing is wrong then.
+func streamEnded(arg any) bool {
+	err, ok := arg.(error)
+	return ok && errors.Is(err, net.ErrClosed)
 }
 
 func (a *slogAdapter) Trace(msg string, args ...any) { a.Log(hclog.Trace, msg, args...) }

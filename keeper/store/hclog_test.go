@@ -1,7 +1,9 @@
 package store
 
 import (
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 
@@ -30,6 +32,9 @@ func TestLog(t *testing.T) {
 	f(slog.LevelInfo, func(l hclog.Logger) { l.Info("m"); l.Debug("m"); l.Trace("m") }, "")
 	f(slog.LevelInfo, func(l hclog.Logger) { l.With("b", 2).Warn("m", "a", 1) }, "level=WARN msg=m b=2 a=1")
 	f(slog.LevelInfo, func(l hclog.Logger) { l.Named("x").Error("m") }, "level=ERROR msg=m")
+	ended := &net.OpError{Op: "read", Err: net.ErrClosed}
+	f(slog.LevelInfo, func(l hclog.Logger) { l.Error("m", "error", ended) }, "")
+	f(slog.LevelInfo, func(l hclog.Logger) { l.Error("m", "error", io.EOF) }, "level=ERROR msg=m error=EOF")
 	f(slog.LevelDebug, func(l hclog.Logger) { l.StandardLogger(nil).Print("line") }, "level=DEBUG msg=line")
 	f(slog.LevelDebug, func(l hclog.Logger) { l.Log(hclog.Off, "m") }, "")
 	l := hclogger(slog.New(slog.DiscardHandler))

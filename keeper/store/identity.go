@@ -41,8 +41,10 @@ type identityData struct {
 	Recovered string `json:"recovered,omitempty"`
 }
 
+func identityFile(dir string) string { return filepath.Join(dir, "identity.json") }
+
 func loadIdentity(dir, id string) (*identity, error) {
-	i := &identity{path: filepath.Join(dir, "identity.json")}
+	i := &identity{path: identityFile(dir)}
 	b, err := os.ReadFile(i.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		i.data.ID = id

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/hashicorp/raft"
 )
@@ -33,6 +34,9 @@ func Recover(cfg Config, peers []Member, dryRun bool) (Recovery, error) {
 	if err := cfg.check(); err != nil {
 		return Recovery{}, err
 	}
+	if _, err := os.Stat(identityFile(cfg.Dir)); err != nil { // opening would make the directory
+		return Recovery{}, fmt.Errorf("%w in %s: %w; name the right directory, or let this member join instead", errNoState, cfg.Dir, err)
+	}
 	cfg.readOnly = dryRun
 	d, err := openDisk(cfg)
 	if err != nil {
@@ -42,6 +46,8 @@ func Recover(cfg Config, peers []Member, dryRun bool) (Recovery, error) {
 	return r, errors.Join(err, d.close())
 }
 
+var errNoState = errors.New("no state to recover from")
+
 func (d *disk) recover(cfg Config, peers []Member, dryRun bool) (Recovery, error) {
 	ident, err := loadIdentity(cfg.Dir, cfg.ID)
 	if err != nil {
@@ -49,7 +55,7 @@ func (d *disk) recover(cfg Config, peers []Member, dryRun bool) (Recovery, error
 	}
 	report := Recovery{Cluster: ident.cluster()}
 	if has, err := raft.HasExistingState(d.logs, d.stable, d.snaps); err != nil || !has {
-		return report, errors.Join(err, fmt.Errorf("%s holds no state to recover from; let this member join instead", cfg.Dir))
+		return report, errors.Join(err, fmt.Errorf("%w in %s; let this member join instead", errNoState, cfg.Dir))
 	}
 	if err := d.survey(&report); err != nil {
 		return report, err
