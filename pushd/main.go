@@ -17,9 +17,9 @@ import (
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	cfg, serve, exit := config.Command(args, settings.World{Getenv: os.Getenv, ReadFile: os.ReadFile, Stdout: os.Stdout, Stderr: os.Stderr,
+	cfg, start, exit := config.Command(args, settings.World{Getenv: os.Getenv, ReadFile: os.ReadFile, Stdout: os.Stdout, Stderr: os.Stderr,
 		Version: node.Version}, node.Knobs())
-	if !serve {
+	if !start {
 		return exit
 	}
 	tuneRuntime(cfg.Loops)
@@ -31,17 +31,32 @@ func run(args []string) int {
 		return 1
 	}
 	n.TurnLogLevel(level)
-	notify, err := daemon.NewNotifier(os.Getenv)
-	if err != nil {
-		log.Warn("systemd is not told", "err", err)
-	}
-	err = daemon.Run(context.Background(), daemon.Options{Log: log, Notify: notify},
-		daemon.Part{Name: "node", Start: n.Start, Stop: n.Stop})
-	if err != nil {
+	if err := serve(n, log); err != nil {
 		log.Error("ended", "err", err)
 		return 1
 	}
 	return 0
+}
+
+// serve runs the node until it is told to end, with what systemd offers.
+func serve(n *node.Node, log *slog.Logger) error {
+	sockets, err := daemon.InheritedSockets(os.Getenv)
+	if err != nil {
+		return err
+	}
+	n.Inherit(sockets)
+	notify, err := daemon.NewNotifier(os.Getenv)
+	if err != nil {
+		log.Warn("systemd is not told", "err", err)
+	}
+	o := daemon.Options{Log: log, Notify: notify, Status: n.StatusLine}
+	parts := []daemon.Part{{Name: "node", Start: n.Start, Stop: n.Stop}}
+	if notify.WatchdogInterval() > 0 {
+		probe := n.SelfProbe()
+		o.Probe = probe.Check
+		parts = append(parts, daemon.Part{Name: "self-probe", Stop: probe.Close})
+	}
+	return daemon.Run(context.Background(), o, parts...)
 }
 
 // tuneRuntime gives the private side processors of its own, so that it never

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -42,8 +43,10 @@ func (c *Config) checkAddresses(add settings.Adder, ports *settings.Ports) {
 		list []string
 	}{{"listen", c.Listen}, {"listen_proxy", c.ListenProxy}} {
 		for _, text := range l.list {
-			if a, ok := ports.Take(l.key, text); ok && c.Auth == AuthNone && !a.Addr().IsLoopback() {
-				add(l.key, "%s can be reached from other machines while auth is none, so anybody could be any user: %s", text, publicAdvice)
+			if a, ok := ports.Take(l.key, text); ok {
+				if err := c.CheckClients(a); err != nil {
+					add(l.key, "%s", err)
+				}
 			}
 		}
 	}
@@ -53,6 +56,14 @@ func (c *Config) checkAddresses(add settings.Adder, ports *settings.Ports) {
 	if len(c.ListenProxy) > 0 && len(c.ProxyTrusted) == 0 {
 		add("proxy_trusted", "no peer may send a PROXY header, so nobody could connect to listen_proxy: name the proxy's address")
 	}
+}
+
+// CheckClients refuses a client address that anybody could reach as anybody.
+func (c *Config) CheckClients(a netip.AddrPort) error {
+	if c.Auth != AuthNone || a.Addr().IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%s can be reached from other machines while auth is none, so anybody could be any user: %s", a, publicAdvice)
 }
 
 func (c *Config) checkNode(add settings.Adder) {

@@ -21,6 +21,11 @@ type Config struct {
 	ProxyTrusted []netip.Prefix // peers that may send a PROXY header
 	CORSOrigins  []string       // origins whose pages may read answers; "*" = any
 
+	// SharePort lets other processes of the same user listen on the client
+	// addresses, when they say so too. The kernel spreads the connections, so
+	// each process holds users of its own.
+	SharePort bool
+
 	Private     string // server API, health, /metrics, pprof; IP:PORT
 	AdminSocket string // path of the unix socket
 	StateDir    string

@@ -30,6 +30,8 @@ func clientKeys() []key {
 			Value: settings.Addrs(func(c *Config) *[]string { return &c.Listen })},
 		{Name: "listen_proxy", Flag: "listen-proxy", Group: groupClients, Arg: "IP:PORT", Help: "client address behind a proxy that sends the PROXY protocol; repeatable",
 			Value: settings.Addrs(func(c *Config) *[]string { return &c.ListenProxy })},
+		{Name: "share_port", Flag: "share-port", Group: groupClients, Arg: "", Help: "let other pushd of the same user listen on the client addresses too; each then holds a part of the users and is published to by itself",
+			Value: settings.Toggle(func(c *Config) *bool { return &c.SharePort })},
 		{Name: "proxy_trusted", Flag: "proxy-trusted", Group: groupClients, Arg: "CIDR", Help: "peers that may send a PROXY header; repeatable",
 			Value: settings.Prefixes(func(c *Config) *[]netip.Prefix { return &c.ProxyTrusted })},
 		{Name: "cors.allow_origins", Flag: "cors-allow-origins", Group: groupClients, Arg: "ORIGIN", Help: "origins of web pages that may read SSE, stream and poll, * for any; repeatable",

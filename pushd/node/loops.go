@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"pushfleet/internal/push"
@@ -19,13 +18,11 @@ type worker struct {
 // startLoops makes all loops before it runs any: with descriptor tables of
 // their own they must share what exists at that moment.
 func (n *Node) startLoops() error {
-	for _, l := range n.listen {
-		release, err := l.Resolve()
-		if err != nil {
-			return fmt.Errorf("%w; is another pushd running? choose another address with --listen", err)
-		}
-		defer release()
+	release, err := n.resolve()
+	if err != nil {
+		return err
 	}
+	defer release()
 	connsMax := 0
 	if n.cfg.UnshareFiles {
 		connsMax = n.slots
