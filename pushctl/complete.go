@@ -6,11 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 	"pushfleet/internal/push"
-	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 )
 
@@ -36,13 +34,13 @@ func candidates(ctx context.Context, e *env, app *cli.App, words []string) []can
 		l, _ := arrange(app, before[:n-1])
 		name := strings.TrimLeft(before[n-1], "-")
 		if _, f := l.find(app, name); f != nil && takesValue(f) {
-			return starting(flagValues(e, name), cur)
+			return starting(flagValues(ctx, e, l, name), cur)
 		}
 	}
 	l, _ := arrange(app, before)
 	if name, value, ok := strings.Cut(cur, "="); ok && isFlag(cur) {
 		var out []candidate
-		for _, c := range starting(flagValues(e, strings.TrimLeft(name, "-")), value) {
+		for _, c := range starting(flagValues(ctx, e, l, strings.TrimLeft(name, "-")), value) {
 			out = append(out, candidate{name + "=" + c.word, c.text})
 		}
 		return out
@@ -81,10 +79,16 @@ func plainWords(words []string) []candidate {
 }
 
 // flagValues are the values of the flags that have a known set of them.
-func flagValues(e *env, flag string) []candidate {
+func flagValues(ctx context.Context, e *env, l *line, flag string) []candidate {
 	values := map[string][]string{
 		"by": table.TopKeys(), "reason": push.CloseReasonNames(), "proto": protocols(), "window": {"1", "10", "100"},
-		"output": formats(), "o": formats(), "color": {"auto", "always", "never"}, "class": {"normal", "volatile", "stored"},
+		"output": formats(), "o": formats(), "color": {"auto", "always", "never"}, "class": {"normal", "volatile", "stored"}, "role": roles(), "plan": {"1,5%,25%,all", "1,all"},
+	}
+	switch {
+	case flag == "on":
+		return scopesInReach(ctx, e, l)
+	case flag == "node" && strings.HasSuffix(l.name(), "knob explain"):
+		return nodesInReach(ctx, e, l)
 	}
 	if flag == "context" {
 		if c, err := readConfig(configPath(e.getenv)); err == nil {
@@ -123,64 +127,15 @@ func wordCandidates(ctx context.Context, e *env, app *cli.App, l *line) []candid
 			out = append(out, candidate{c.Name, c.Usage})
 		}
 	}
-	if len(subs) > 0 {
-		return out
-	}
 	switch name := strings.TrimPrefix(l.name(), "pushctl "); {
-	case (name == "knob get" || name == "knob set") && len(l.words) == 0:
-		return knobCandidates(ctx, e, l)
-	case name == "knob set" && len(l.words) == 1:
-		return knobValues(ctx, e, l)
 	case name == "pprof" && len(l.words) == 0:
 		return plainWords(profiles())
 	case name == "completion" && len(l.words) == 0:
 		return plainWords(slices.Sorted(maps.Keys(completionScripts())))
-	}
-	return nil
-}
-
-func knobCandidates(ctx context.Context, e *env, l *line) []candidate {
-	var out []candidate
-	for _, k := range knobsInReach(ctx, e, l) {
-		out = append(out, candidate{k.Name, k.Value + " " + k.Unit + "  " + k.Help})
+	case l.leaf() != nil:
+		out = append(out, fleetWords(ctx, e, l, name)...)
 	}
 	return out
-}
-
-func knobValues(ctx context.Context, e *env, l *line) []candidate {
-	for _, k := range knobsInReach(ctx, e, l) {
-		switch {
-		case k.Name != l.words[0]:
-		case k.Type == "bool":
-			return plainWords([]string{"true", "false"})
-		default:
-			return plainWords(k.Values)
-		}
-	}
-	return nil
-}
-
-// knobsInReach asks the first node, briefly: a shell is waiting.
-func knobsInReach(ctx context.Context, e *env, l *line) []pushdapi.Knob {
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-	defer cancel()
-	nodes, err := chooseNodes(given(l, "--node"), strings.Join(given(l, "--context"), ""), e.getenv("PUSHCTL_NODE"),
-		func() (*config, error) { return readConfig(configPath(e.getenv)) })
-	if err != nil {
-		return nil
-	}
-	if nodes == nil {
-		n, err := findNode(ctx, defaultNodes(e.getenv))
-		if err != nil {
-			return nil
-		}
-		nodes = []string{n}
-	}
-	ks, err := pushdapi.New(nodes[0], pushdapi.Options{}).Knobs(ctx)
-	if err != nil {
-		return nil
-	}
-	return ks
 }
 
 // given returns the values of a global flag on the line.

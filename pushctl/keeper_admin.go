@@ -127,7 +127,7 @@ func (f *fleet) addToken(c *cli.Context, t *newToken) error {
 func tokenNote(t *newToken, now time.Time) []string {
 	good := "for ever"
 	if t.Expires != 0 {
-		good = "for " + table.Seconds(t.Expires.Go().Sub(now).Round(time.Second).Seconds())
+		good = "for " + table.Span(t.Expires.Go().Sub(now).Round(time.Second))
 	}
 	return []string{"token of " + table.Safe(t.Name) + ", " + string(t.Role) + ", good " + good + ". It is shown once; use it as",
 		"  PUSHCTL_TOKEN=… pushctl …   or   pushctl --token-file FILE …"}
@@ -201,7 +201,7 @@ func changeLimit(l *keeperapi.Limits, name, value string) error {
 			return nil
 		}
 	}
-	return usagef("%w: see pushctl keeper limits", noSuch("limit", name, limitNames()))
+	return &hinted{usageError{noSuch("limit", name, limitNames())}, "  all limits        pushctl keeper limits"}
 }
 
 type countLimit struct {

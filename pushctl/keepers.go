@@ -191,6 +191,9 @@ func (e *env) onFleet(least, most int, need keeperapi.Role, f func(*fleet, *cli.
 			return err
 		}
 		fl, err := e.fleet(c)
+		if u, ok := errors.AsType[*unreachable](err); ok {
+			return &hinted{u, unreachableHint(u.error)}
+		}
 		if err != nil {
 			return err
 		}

@@ -150,11 +150,8 @@ func decodeKnobs(text string) (knobFile, error) {
 	file := knobFile{}
 	for _, scope := range slices.Sorted(maps.Keys(raw)) {
 		knobs, ok := raw[scope].(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%s stands under no scope: put it below [fleet], [\"app=shop\"] or [\"node=gw-3\"]", scope)
-		}
-		if scope != string(keeperapi.Fleet) && !strings.Contains(scope, "=") {
-			return nil, fmt.Errorf("[%s] is no scope: write [fleet], [\"app=shop\"] or [\"node=gw-3\"]", scope)
+		if !ok || scope != string(keeperapi.Fleet) && !strings.Contains(scope, "=") {
+			return nil, fmt.Errorf("%s is no scope: put values below [fleet], [\"app=shop\"] or [\"node=gw-3\"]", scope)
 		}
 		if err := file.fill(keeperapi.Scope(scope), "", knobs); err != nil {
 			return nil, err

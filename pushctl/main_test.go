@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,7 +20,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"pushctl": func() {
 			e := host()
-			e.now = fakeTime
+			e.now, e.hostname = fakeTime, "desk"
 			os.Exit(run(os.Args[1:], e))
 		},
 		// fakenode ADDR and fakekeeper ADDR serve the fixed figures, to look at screens by hand.
@@ -54,6 +56,8 @@ func TestScripts(t *testing.T) {
 			dead := httptest.NewServer(http.NotFoundHandler())
 			env.Setenv("DEAD", dead.Listener.Addr().String())
 			dead.Close()
+			env.Setenv("PUSHCTL_KEEPER", dead.Listener.Addr().String()) // never one of this machine
+			env.Setenv("USER", "maria")
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 			env.Setenv("TZ", "UTC")
@@ -63,6 +67,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"columns": columns,
 			"exits":   exits,
+			"got":     got,
 		},
 	})
 }
@@ -85,5 +90,17 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if got := strconv.Itoa(code); got != args[0] {
 		ts.Fatalf("exit status %s, want %s (%v)", got, args[0], err)
+	}
+}
+
+// got matches what the keeper was sent last: got '"if_rev":418'.
+func got(ts *testscript.TestScript, neg bool, args []string) {
+	resp, err := http.Get("http://" + ts.Getenv("KEEPER") + "/got")
+	ts.Check(err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if regexp.MustCompile(args[0]).Match(b) == neg {
+		ts.Fatalf("the keeper got %s", b)
 	}
 }

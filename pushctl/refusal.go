@@ -24,7 +24,11 @@ func (e *unreachable) Error() string {
 	if e.here {
 		return "no keeper is running here: nobody listens at " + list(e.addrs, "or")
 	}
-	return "no keeper answers at " + list(e.addrs, "or") + ": " + keeperCause(e.error)
+	why := keeperCause(e.error)
+	for _, a := range e.addrs { // the client has put one in front already
+		why = strings.TrimPrefix(why, a+": ")
+	}
+	return "no keeper answers at " + list(e.addrs, "or") + ": " + why
 }
 
 // Unwrap gives the error of the last attempt.
@@ -163,6 +167,8 @@ func refusalHint(e *keeperapi.Error, need keeperapi.Role) string {
 		return "  who is missing    pushctl keeper status\n" +
 			"  read anyway       pushctl --stale knob list\n" +
 			"  turn it anyway    pushctl knob set … --local   at one node, past the keepers"
+	case keeperapi.CodeSoaking:
+		return "  do not wait       pushctl knob rollout advance ID --force"
 	case keeperapi.CodeReason:
 		return "  give a reason     --why TEXT"
 	case keeperapi.CodeUnknownNode:

@@ -64,7 +64,7 @@ func deltas(rev string, ds []keeperapi.Delta, st Style) []string {
 	}
 	for i := range ds {
 		d := &ds[i]
-		first := Text{rev, Strong}
+		first := Text{S: rev}
 		if i > 0 {
 			first.S = ""
 		}
@@ -75,9 +75,16 @@ func deltas(rev string, ds []keeperapi.Delta, st Style) []string {
 		g.Rows = append(g.Rows, row)
 	}
 	// Never cut: what is done must be readable whole.
-	lines := g.Lines(0, st)[1:]
+	lines := g.Lines(0, Style{})[1:]
+	width := 0
+	for _, l := range lines {
+		width = max(width, Width(l))
+	}
 	for i := range ds {
-		lines[i] += "   " + actsThatFits(ds[i].Acts, Columns-3-Width(lines[i]))
+		lines[i] = Pad(lines[i], width, false) + "   " + actsThatFits(ds[i].Acts, Columns-3-width)
+		if i == 0 { // coloured last: codes are no columns
+			lines[i] = st.Apply(Strong, rev) + strings.TrimPrefix(lines[i], rev)
+		}
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	return lines
@@ -210,7 +217,7 @@ func heldFrom(s keeperapi.Scope) string {
 func Terms(forTime time.Duration, guard string, now time.Time) string {
 	var items []string
 	if forTime > 0 {
-		items = append(items, "for "+Seconds(forTime.Seconds())+", until "+clock(now.Add(forTime), now))
+		items = append(items, "for "+Span(forTime)+", until "+clock(now.Add(forTime), now))
 	}
 	if guard != "" {
 		items = append(items, "guard "+Safe(guard))

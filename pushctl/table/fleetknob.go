@@ -27,13 +27,13 @@ func FleetKnobs(ks []keeperapi.KnobInfo, now time.Time, wide bool, st Style) []s
 		if len(k.Values) > 0 {
 			set++
 		}
-		g.Rows = append(g.Rows, fleetKnobCells(k, now))
+		g.Rows = append(g.Rows, fleetKnobCells(k, now, wide))
 	}
 	return append(g.Lines(width, st), "",
 		fmt.Sprintf("%s, %d set by somebody. One in full: pushctl knob get NAME", Plural(int64(len(ks)), "knob"), set))
 }
 
-func fleetKnobCells(k *keeperapi.KnobInfo, now time.Time) []Text {
+func fleetKnobCells(k *keeperapi.KnobInfo, now time.Time, wide bool) []Text {
 	val, def, mark, last := k.Default, Dash, Plain, Dash
 	if v := At(k, keeperapi.Fleet); v != nil {
 		val, last = v.Value.Value, by(&v.Value, now)
@@ -45,7 +45,11 @@ func fleetKnobCells(k *keeperapi.KnobInfo, now time.Time) []Text {
 	if k.Last > 0 {
 		rev = Rev(k.Last)
 	}
-	return []Text{{S: Safe(k.Name)}, {value(val), mark}, {S: def}, {S: elsewhere(k, now)}, {S: declRange(&k.Decl)},
+	span := declRange(&k.Decl)
+	if !wide { // who differs is worth more room
+		span = Cut(span, 12)
+	}
+	return []Text{{S: Safe(k.Name)}, {value(val), mark}, {S: def}, {S: elsewhere(k, now)}, {S: span},
 		{S: acts(k.Acts)}, {S: or(k.Risk)}, {S: Count(k.Nodes)}, {S: rev}, {S: last}, {S: Safe(k.Help)}}
 }
 

@@ -165,7 +165,7 @@ func Limits(l *keeperapi.Limits) []string {
 		line("ids_max", l.IDs, "answers remembered for repeated requests"), line("events_max", l.Events, "events kept for watchers that resume"),
 		line("rollouts_max", l.Rollouts, "ended rollouts remembered"), line("nodes_max", l.Nodes, "nodes"),
 		line("values_max", l.Values, "values over all scopes"), line("tokens_max", l.Tokens, "tokens"),
-		fmt.Sprintf("%-13s %9s  %s", "forget", Cell(float64(l.ForgetMS)/1000), "a node dead for longer is forgotten"),
+		fmt.Sprintf("%-13s %9s  %s", "forget", Span(time.Duration(l.ForgetMS)*time.Millisecond), "a node dead for longer is forgotten"),
 		"", "change one: pushctl keeper limits set history_max 200"}
 }
 

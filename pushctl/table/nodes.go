@@ -129,7 +129,14 @@ func Node(n *keeperapi.NodeInfo, now time.Time, st Style) []string {
 	}
 	knobs, _ := nodeKnobs(n)
 	lines := []string{st.Apply(Strong, Safe(n.ID)) + "  " + state + "  pushd " + Safe(or(n.Version)) + "  knobs " + knobs}
-	add := func(word, text string) { lines = append(lines, "  "+Pad(word, 11, false)+text) }
+	add := func(word, text string) {
+		for i, l := range Block(text, strings.Repeat(" ", 13)) {
+			if i == 0 {
+				l = "  " + Pad(word, 11, false) + l[13:]
+			}
+			lines = append(lines, l)
+		}
+	}
 	add("address", Safe(or(n.Address)))
 	add("labels", labels(n.Labels))
 	add("joined", ago(n.Joined, now)+", last seen "+ago(n.Seen, now))

@@ -96,7 +96,7 @@ func StepSize(step string, of int) int {
 
 // RolloutTerms says what was asked beside the values.
 func RolloutTerms(id string, r *keeperapi.RolloutStart, now time.Time) string {
-	s := "plan " + Safe(strings.Join(r.Steps, ",")) + ", soak " + Seconds(float64(r.SoakMS)/1000)
+	s := "plan " + Safe(strings.Join(r.Steps, ",")) + ", soak " + Span(time.Duration(r.SoakMS)*time.Millisecond)
 	if id != "" {
 		s = "rollout " + Safe(id) + ", " + s
 	}
@@ -163,9 +163,9 @@ func assignments(r *keeperapi.Rollout) string {
 
 // RolloutHead says what a rollout changes.
 func RolloutHead(r *keeperapi.Rollout, now time.Time, st Style) []string {
-	left := st.Apply(Strong, Safe(r.ID)) + "  " + assignments(r) + " on " + ScopeName(r.Scope) + ", " + string(r.Phase)
+	left := st.Apply(Strong, Safe(r.ID)) + ": " + assignments(r) + " on " + ScopeName(r.Scope) + ", " + string(r.Phase)
 	lines := Block(left, "")
-	text := "plan " + Safe(strings.Join(r.Steps, ",")) + ", soak " + Seconds(float64(r.SoakMS)/1000) + orNone(r.Guard != "", ", guard "+Safe(r.Guard))
+	text := "plan " + Safe(strings.Join(r.Steps, ",")) + ", soak " + Span(time.Duration(r.SoakMS)*time.Millisecond) + orNone(r.Guard != "", ", guard "+Safe(r.Guard))
 	lines = append(lines, Block(text, "  ")...)
 	text = "started by " + somebody(r.Who) + " " + ago(r.Started, now) + quoted(r.Why) +
 		orNone(r.Deadline != 0 && r.Phase == keeperapi.PhaseRunning, "; for "+remains(r.Deadline, now)+" more")
@@ -182,7 +182,7 @@ func Rollouts(rs []keeperapi.Rollout, now time.Time, wide bool, st Style) []stri
 		width = 0
 	}
 	g := &Grid{Columns: []Column{{Head: "ROLLOUT"}, {Head: "PHASE"}, {Head: "STEP", Right: true}, {Head: "NODES", Right: true}, {Head: "VALUES", Flex: true},
-		{Head: "SCOPE", Flex: true}, {Head: "STARTED", Right: true}, {Head: "WHO", Flex: true}, {Head: "WHY", Flex: true}, {Head: "ENDED", Wide: true}}}
+		{Head: "SCOPE", Flex: true}, {Head: "STARTED", Right: true}, {Head: "WHO", Flex: true}, {Head: "WHY", Wide: true}, {Head: "ENDED", Wide: true}}}
 	running := ""
 	for _, r := range slices.Backward(rs) {
 		if r.Phase == keeperapi.PhaseRunning {
