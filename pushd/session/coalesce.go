@@ -6,6 +6,14 @@ import "time"
 // next to nothing of what the write costs.
 const holdBytes = 16 << 10
 
+// releasesPerTurn bounds how long what a broadcast left waiting holds the loop
+// when it comes due.
+const releasesPerTurn = 256
+
+// holdingKept is the room that is kept when nothing waits, in connections: a
+// broadcast may have needed one for each.
+const holdingKept = 1 << 14
+
 // holding are the connections whose messages wait for others to leave in the
 // same write, in the order in which the waiting began. An entry whose
 // connection has been written to since is stale; if it meanwhile waits again
@@ -23,9 +31,7 @@ type waiting struct {
 func (h *holding) empty() bool { return h.head == len(h.list) }
 
 func (h *holding) push(w waiting) {
-	if h.empty() {
-		h.list, h.head = h.list[:0], 0
-	} else if h.head > 1024 && h.head > len(h.list)/2 {
+	if h.head > 1024 && h.head > len(h.list)/2 {
 		h.list = h.list[:copy(h.list, h.list[h.head:])]
 		h.head = 0
 	}
@@ -38,8 +44,17 @@ func (h *holding) due(before int64) (slot uint32, ok bool) {
 		return 0, false
 	}
 	slot = h.list[h.head].slot
-	h.head++
+	if h.head++; h.empty() {
+		h.reset()
+	}
 	return slot, true
+}
+
+func (h *holding) reset() {
+	h.list, h.head = h.list[:0], 0
+	if cap(h.list) > holdingKept {
+		h.list = nil
+	}
 }
 
 // postpone tells that a connection's messages wait for more instead of being
@@ -64,19 +79,25 @@ func (t *Table) postpone(slot uint32, c *Conn, delay time.Duration) bool {
 }
 
 // releaseHeld writes what has waited for delay, and what would have within an
-// eighth of it: a loop of many connections need not wake for each.
-func (t *Table) releaseHeld(delay time.Duration) {
+// eighth of it: a loop of many connections need not wake for each. More tells
+// that the next turn should go on with it.
+func (t *Table) releaseHeld(delay time.Duration) (more bool) {
 	if t.held.empty() {
-		return
+		return false
 	}
 	before := t.Loop.Now() - int64(delay-delay/8)
-	for slot, ok := t.held.due(before); ok; slot, ok = t.held.due(before) {
+	for range releasesPerTurn {
+		slot, ok := t.held.due(before)
+		if !ok {
+			if !t.held.empty() {
+				t.Loop.Alarm(t.held.list[t.held.head].since + int64(delay))
+			}
+			return false
+		}
 		if c := &t.conns[slot]; c.is(flagHeld) {
 			c.clear(flagHeld)
 			t.flush(slot, c)
 		}
 	}
-	if !t.held.empty() {
-		t.Loop.Alarm(t.held.list[t.held.head].since + int64(delay))
-	}
+	return true
 }

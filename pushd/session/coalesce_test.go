@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,54 @@ func TestCoalescingAnswersAPollWithMore(t *testing.T) {
 	}
 	f("0s", 1)
 	f("50ms", 3)
+}
+
+// What a broadcast leaves waiting comes due together, but does not hold the
+// loop: each turn writes some of it, and asks for another turn.
+func TestManyThatComeDueAreParted(t *testing.T) {
+	r := newRig(t, "write.coalesce_delay", "50ms", "broadcast.slice", "4096")
+	const n = releasesPerTurn + 50
+	var clients []*raw
+	for i := range n {
+		clients = append(clients, r.rawWS(fmt.Sprint("user=", i)))
+	}
+	m := r.messages(1, 0)
+	r.do(func() {
+		r.table.Item(&reactor.Item{Kind: reactor.KindAll, Msg: m[0]})
+		r.table.Turn()
+		if waits := len(r.table.held.list); waits != n {
+			t.Errorf("%d of %d wait", waits, n)
+		}
+		for i := range r.table.held.list {
+			r.table.held.list[i].since -= 1e9
+		}
+		before := r.table.totals.Writes
+		busy := r.table.Turn()
+		if wrote := r.table.totals.Writes - before; wrote != releasesPerTurn || !busy {
+			t.Errorf("%d written in the first turn, busy %v", wrote, busy)
+		}
+		busy = r.table.Turn()
+		if wrote := r.table.totals.Writes - before; wrote != n || busy {
+			t.Errorf("%d written in two turns, busy %v", wrote, busy)
+		}
+	})
+	for _, c := range clients {
+		if f := c.frame(); !strings.Contains(string(f.Payload), `"data"`) {
+			t.Fatalf("frame %q", f.Payload)
+		}
+	}
+}
+
+func TestHoldingGivesUpTheRoomOfABroadcast(t *testing.T) {
+	var h holding
+	for i := range uint32(10 * holdingKept) {
+		h.push(waiting{int64(i), i})
+	}
+	for _, ok := h.due(1 << 62); ok; _, ok = h.due(1 << 62) {
+	}
+	if cap(h.list) > holdingKept {
+		t.Errorf("room for %d when nothing waits", cap(h.list))
+	}
 }
 
 func TestHoldingIsInOrder(t *testing.T) {

@@ -354,7 +354,7 @@ func (t *Table) Turn() (busy bool) {
 	t.stepWalks()
 	t.stepDrain()
 	delay := t.Knobs.CoalesceDelay.Get()
-	t.releaseHeld(delay)
+	more := t.releaseHeld(delay)
 	dirty := t.dirty
 	t.dirty = nil
 	for _, slot := range dirty {
@@ -370,7 +370,7 @@ func (t *Table) Turn() (busy bool) {
 	t.flushSettled()
 	t.queues.Bin().Flush()
 	t.endTurn()
-	return len(t.walks) > 0 && !t.paced() || len(t.dirty) > 0 || len(t.again) > 0 || t.drain.stepping()
+	return more || len(t.walks) > 0 && !t.paced() || len(t.dirty) > 0 || len(t.again) > 0 || t.drain.stepping()
 }
 
 func (t *Table) endTurn() {
