@@ -143,6 +143,21 @@ func TestCoalescingIsTurned(t *testing.T) {
 	}
 }
 
+// Above which share of a bound a queue is reported as over soft.
+func TestSoftLimitIsTurned(t *testing.T) {
+	n := testnode.Start(t, func(c *testnode.Config) { c.Knobs["queue.messages_max"], c.Knobs["queue.bytes_max"] = "1000", "1GiB" })
+	read(t, n, "user=slow", 4<<10)
+	for n.Stats().Queued.Messages < 200 {
+		for range 50 {
+			send(t, n, "slow", `"`+strings.Repeat("x", 60<<10)+`"`)
+		}
+	}
+	turn(t, n, "queue.soft_percent", "90")
+	n.Eventually("below it", func(s *pushdapi.Stats) bool { return s.Queued.OverSoft == 0 && s.Queued.Conns == 1 })
+	turn(t, n, "queue.soft_percent", "10")
+	n.Eventually("above it", func(s *pushdapi.Stats) bool { return s.Queued.OverSoft == 1 })
+}
+
 func TestTheSampleIsCounted(t *testing.T) {
 	n := testnode.Start(t, func(c *testnode.Config) {
 		for _, p := range []string{"ws", "sse", "stream", "poll"} {
