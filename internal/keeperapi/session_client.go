@@ -117,14 +117,19 @@ func (s *Session) once(ctx context.Context, to *site) (heard time.Time, err erro
 	return s.talk(ctx, l)
 }
 
-// complaintsMax bounds the texts remembered of one outage.
-const complaintsMax = 16
+// Bounds of what is logged of one outage: texts, and the time that finding the
+// leader may take before it is worth a word.
+const (
+	complaintsMax = 16
+	complainAfter = time.Second
+)
 
 // note keeps why there is no session, and logs it once per outage and cause.
 func (s *Session) note(to *site, heard time.Time, err error, told map[string]bool) {
 	s.lost(heard, err)
 	if heard.IsZero() {
-		if text := err.Error(); !told[text] && len(told) < complaintsMax {
+		_, _, since := s.State()
+		if text := err.Error(); !told[text] && len(told) < complaintsMax && time.Since(since) >= complainAfter {
 			told[text] = true
 			s.log.Warn("no session with a keeper", "addr", to.addr, "err", err)
 		}

@@ -1,9 +1,11 @@
 package keeperapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"reflect"
 	"strings"
@@ -188,6 +190,19 @@ func TestSessionTellsWhyItIsRefused(t *testing.T) {
 		e, ok := errors.AsType[*Error](s.Err())
 		return ok && e.Code == CodeRole && e.Status == 421
 	})
+}
+
+func TestSessionComplainsOnce(t *testing.T) {
+	k := newKeeper(t)
+	k.turnAway(&Error{Code: CodeNoLeader, Message: "nobody leads"})
+	var log bytes.Buffer
+	began := time.Now()
+	_, stop := run(t, []string{k.addr()}, &obedient{}, slog.New(slog.NewTextHandler(&log, nil)))
+	until(t, "many attempts", func() bool { return time.Since(began) > complainAfter+2*pauseSoon && k.requests() > 5 })
+	stop() // the log has no other writer now
+	if n := strings.Count(log.String(), "nobody leads"); n != 1 {
+		t.Errorf("%d complaints in %d attempts:\n%s", n, k.requests(), log.String())
+	}
 }
 
 func TestSessionSays(t *testing.T) {

@@ -192,8 +192,13 @@ func follow(t *testing.T, h Handler, keepers ...*keeper) (s *Session, stop func(
 	for _, k := range keepers {
 		addrs = append(addrs, k.addr())
 	}
+	return run(t, addrs, h, slog.New(slog.DiscardHandler))
+}
+
+// run is follow with a log.
+func run(t *testing.T, addrs []string, h Handler, log *slog.Logger) (s *Session, stop func()) {
 	c := NewClient(addrs, ClientOptions{Token: "secret"})
-	s = c.NewSession(h, slog.New(slog.DiscardHandler))
+	s = c.NewSession(h, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()

@@ -13,6 +13,7 @@ import (
 
 // keeperMember is what the node needs of a member.
 type keeperMember interface {
+	APIAddr() string
 	Stop(ctx context.Context) error
 }
 
@@ -89,6 +90,16 @@ func (i *inside) retry() {
 			i.note(err)
 		}
 	}
+}
+
+// addr is where the member's API is; "" while it is not open.
+func (i *inside) addr() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.member == nil {
+		return ""
+	}
+	return i.member.APIAddr()
 }
 
 // end closes the member; it is called once.

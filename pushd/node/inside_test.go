@@ -18,6 +18,8 @@ import (
 
 type fakeMember struct{ stopped atomic.Int32 }
 
+func (m *fakeMember) APIAddr() string { return "127.0.0.1:7410" }
+
 func (m *fakeMember) Stop(context.Context) error { m.stopped.Add(1); return nil }
 
 func TestInsideServesWithoutStateThatCanBeRead(t *testing.T) {
@@ -36,6 +38,9 @@ func TestInsideServesWithoutStateThatCanBeRead(t *testing.T) {
 		if err := i.start(); err != nil {
 			t.Fatalf("damaged state keeps the node from serving: %v", err)
 		}
+		if i.addr() != "" {
+			t.Errorf("address %s of a member that is not open", i.addr())
+		}
 		time.Sleep(time.Minute) // virtual
 		synctest.Wait()
 		if opens != 4 || openedAt != 3*insideRetry {
@@ -43,6 +48,9 @@ func TestInsideServesWithoutStateThatCanBeRead(t *testing.T) {
 		}
 		if n := strings.Count(text.String(), "segment 3 is damaged"); n != 1 || !strings.Contains(text.String(), "keeper inside is open") {
 			t.Errorf("said %d times why:\n%s", n, text.String())
+		}
+		if i.addr() != m.APIAddr() {
+			t.Errorf("address %q", i.addr())
 		}
 		if err := i.end(t.Context()); err != nil || m.stopped.Load() != 1 {
 			t.Errorf("end: %v, stopped %d times", err, m.stopped.Load())

@@ -66,7 +66,7 @@ func knownAddress(addr string) string {
 func (n *Node) keepers() string {
 	k := &n.cfg.Keeper
 	if k.Embedded() {
-		return "inside, " + k.API
+		return strings.TrimSpace("inside " + n.keeper.inside.addr())
 	}
 	return strings.Join(k.Addresses, ",")
 }
