@@ -15,10 +15,10 @@ import (
 
 const patience = 20 * time.Second // for what must come at last
 
-// quick is for tests: heartbeats that a loaded machine still keeps.
+// quick is for tests: heartbeats that a machine with other work still keeps.
 func quick() Timing {
 	return Timing{
-		Heartbeat: 150 * time.Millisecond, Election: 150 * time.Millisecond, Lease: 100 * time.Millisecond,
+		Heartbeat: 500 * time.Millisecond, Election: 500 * time.Millisecond, Lease: 450 * time.Millisecond,
 		Retry: 10 * time.Millisecond, Pilot: 20 * time.Millisecond, Stable: 50 * time.Millisecond,
 	}
 }

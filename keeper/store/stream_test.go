@@ -67,7 +67,7 @@ func (c *cluster) follower() (leader, follower *Store) {
 
 func TestStreams(t *testing.T) {
 	t.Parallel()
-	f := func(pipes *pipeNet, change ...func(*Config)) {
+	f := func(n int, pipes *pipeNet, change ...func(*Config)) {
 		t.Helper()
 		c := newCluster3(t, pipes, change...)
 		for id, m := range c.members {
@@ -78,13 +78,13 @@ func TestStreams(t *testing.T) {
 			t.Error("the leader dialled itself")
 		}
 		var open []net.Conn
-		for range streamsMax + 8 { // more than raft's share
+		for range n {
 			s, err := follower.DialLeader(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			open = append(open, s)
-			if len(open)%streamsMax != 1 {
+			if len(open) > 1 && len(open) < n {
 				continue
 			}
 			if got, want := say(t, s), leader.cfg.ID+" hello"; got != want {
@@ -112,9 +112,9 @@ func TestStreams(t *testing.T) {
 		}
 	}
 	ca := tlstest.New(t)
-	f(newPipeNet())
-	f(nil)
-	f(nil, func(cfg *Config) { cfg.TLS = issue(ca, t.TempDir(), tlsName) })
+	f(streamsMax+8, newPipeNet()) // more than raft's share
+	f(8, nil)
+	f(8, nil, func(cfg *Config) { cfg.TLS = issue(ca, t.TempDir(), tlsName) })
 }
 
 func apiOpen(s *Store) int {
