@@ -28,6 +28,11 @@ func (p *Program[C]) Command(args []string, w World) (cfg C, serve bool, exit in
 		case "help":
 			p.Help(w.Stdout, w.Getenv)
 			return cfg, false, ExitFine
+		case "sample-config":
+			return cfg, false, p.sample(args[1:], w)
+		case "man":
+			p.Man(w.Stdout, w.Getenv, w.Version)
+			return cfg, false, ExitFine
 		case "check-config":
 			check, args = true, args[1:]
 		}
@@ -38,6 +43,20 @@ func (p *Program[C]) Command(args []string, w World) (cfg C, serve bool, exit in
 		return cfg, false, ExitFine
 	}
 	return cfg, serve, exit
+}
+
+// sample writes a file to begin with.
+func (p *Program[C]) sample(args []string, w World) int {
+	switch {
+	case len(args) == 0:
+		p.Sample(w.Stdout, w.Getenv)
+	case len(args) == 1 && args[0] == "env":
+		p.SampleEnv(w.Stdout, w.Getenv)
+	default:
+		fmt.Fprintf(w.Stderr, "%s: sample-config takes nothing, or env: %s\n", p.Name, p.hint())
+		return ExitUsage
+	}
+	return ExitFine
 }
 
 // Understand is Command without commands: flags only. ok is false when the

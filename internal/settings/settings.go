@@ -47,6 +47,8 @@ type Key[C any] struct {
 	// FlagOnly keys say what to do this once: the file and the environment
 	// cannot set them.
 	FlagOnly bool
+	// Sample stands in sample files for a default that depends on the machine.
+	Sample string
 }
 
 // Pairs are settings whose names are not known here: a repeatable flag

@@ -169,7 +169,7 @@ func Within[D, C any](keys []Key[C], of func(*D) *C) []Key[D] {
 	out := make([]Key[D], len(keys))
 	for i, k := range keys {
 		v := k.Value
-		out[i] = Key[D]{Name: k.Name, Flag: k.Flag, Group: k.Group, Arg: k.Arg, Help: k.Help, FlagOnly: k.FlagOnly,
+		out[i] = Key[D]{Name: k.Name, Flag: k.Flag, Group: k.Group, Arg: k.Arg, Help: k.Help, FlagOnly: k.FlagOnly, Sample: k.Sample,
 			Value: Value[D]{list: v.list, toggle: v.toggle,
 				set: func(d *D, texts []string) error { return v.set(of(d), texts) },
 				get: func(d *D) string { return v.get(of(d)) }}}

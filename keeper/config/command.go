@@ -19,7 +19,7 @@ func Command(args []string, w settings.World) (cfg Config, serve bool, exit int)
 
 func program() *settings.Program[Config] {
 	return &settings.Program[Config]{
-		Name: "keeper", Usage: "keeper [check-config|version|recover] [flags]", Head: helpHead, Tail: helpTail, File: FileDefault,
+		Name: "keeper", Usage: "keeper [check-config|sample-config|version|recover] [flags]", Head: helpHead, Tail: helpTail, File: FileDefault,
 		Default: Default,
 		Sources: func(c *Config) settings.Sources { return c.Sources },
 		Keys:    keys(),

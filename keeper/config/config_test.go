@@ -177,7 +177,7 @@ func TestProblemsAreFoundAndSaidWell(t *testing.T) {
 	f("--bootstrap-expect 3", "names 1")
 	f("--join k1", "join: \"k1\" is not HOST:PORT")
 	f("--bootstrap-expct 3", "did you mean --bootstrap-expect?")
-	f("serve", "keeper [check-config|version|recover] [flags]")
+	f("serve", "keeper [check-config|sample-config|version|recover] [flags]")
 }
 
 func TestRecoverCommand(t *testing.T) {

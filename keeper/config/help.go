@@ -5,6 +5,7 @@ const helpHead = `keeper: keeps the knobs of a fleet of pushd, alone or three or
 usage: keeper [flags]               serve until SIGTERM or ctrl-C
        keeper check-config [flags]  print the configuration, or what is wrong
        keeper recover [flags]       go on when most keepers are lost for good
+       keeper sample-config [env]  a file or an environment to begin with
        keeper version
 `
 

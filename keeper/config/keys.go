@@ -25,7 +25,7 @@ func keys() []key {
 
 func selfKeys() []key {
 	return []key{
-		{Name: "id", Flag: "id", Group: groupSelf, Arg: "NAME", Help: "name of this member; stays the same when its address changes",
+		{Name: "id", Flag: "id", Group: groupSelf, Arg: "NAME", Help: "name of this member; stays the same when its address changes", Sample: "k1",
 			Value: settings.Text(func(c *Config) *string { return &c.ID })},
 		{Name: "state_dir", Flag: "state-dir", Group: groupSelf, Arg: "DIR", Help: "log and snapshots; one keeper each",
 			Value: settings.Text(func(c *Config) *string { return &c.StateDir })},

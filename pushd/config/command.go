@@ -27,7 +27,7 @@ func Load(args []string, getenv func(string) string, readFile func(string) ([]by
 
 func program() *settings.Program[Config] {
 	return &settings.Program[Config]{
-		Name: "pushd", Usage: "pushd [check-config|version] [flags]", Head: helpHead, Tail: helpTail, File: FileDefault,
+		Name: "pushd", Usage: "pushd [check-config|sample-config|version] [flags]", Head: helpHead, Tail: helpTail, File: FileDefault,
 		Default: Default,
 		Sources: func(c *Config) settings.Sources { return c.Sources },
 		Keys:    keys(),

@@ -4,6 +4,7 @@ const helpHead = `pushd: push gateway for WebSocket, server-sent events, streams
 
 usage: pushd [flags]               serve until SIGTERM or ctrl-C
        pushd check-config [flags]  print the configuration, or all that is wrong
+       pushd sample-config [env]   a file or an environment to begin with
        pushd version
 `
 

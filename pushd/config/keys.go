@@ -61,7 +61,7 @@ func nodeKeys() []key {
 			Value: settings.Text(func(c *Config) *string { return &c.AdminSocket })},
 		{Name: "state_dir", Flag: "state-dir", Group: groupNode, Arg: "DIR", Help: "what outlives the process",
 			Value: settings.Text(func(c *Config) *string { return &c.StateDir })},
-		{Name: "node_name", Flag: "node-name", Group: groupNode, Arg: "NAME", Help: "how this node is called in reports",
+		{Name: "node_name", Flag: "node-name", Group: groupNode, Arg: "NAME", Help: "how this node is called in reports; the machine's name without it", Sample: "gw-1",
 			Value: settings.Text(func(c *Config) *string { return &c.NodeName })},
 		{Name: "loops", Flag: "loops", Group: groupNode, Arg: "N", Help: "event loops; 0 = one per core",
 			Value: settings.Int(func(c *Config) *int { return &c.Loops })},
