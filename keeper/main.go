@@ -54,6 +54,7 @@ func run(args []string) int {
 func open(cfg *config.Config, log *slog.Logger) (*member.Member, error) {
 	c := member.Config{Store: cfg.Store(), API: cfg.API, APIAdvertise: cfg.APIAdvertise, Socket: cfg.Socket,
 		Version: member.BuildVersion(), Log: log}
+	c.Store.Embedded = true // a keeper that says what it waits for is better than one that dies again and again
 	if cfg.APITLS != (config.APITLS{}) {
 		var err error
 		if c.APITLS, err = tlsfile.Server(cfg.APITLS.Cert, cfg.APITLS.Key, log); err != nil {

@@ -46,9 +46,8 @@ type Config struct {
 	VotersMax       int    // members beyond stay without vote, 0 = 5
 	CommandMax      int    // bytes in one command, 0 = 1 MiB
 
-	// Embedded: the process does more than this member, so that the member must
-	// not end it when its disk is full or broken: it waits for the disk instead,
-	// out of the cluster.
+	// Embedded members outlive a full or broken disk: where raft would end the
+	// process, they wait for the disk, out of the cluster, and come back.
 	Embedded bool
 
 	readOnly bool // a dry run: nothing is written

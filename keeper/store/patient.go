@@ -16,7 +16,7 @@ import (
 // patient stands between raft and the disk of an embedded member. raft 1.7.3
 // panics when it cannot save its term (setCurrentTerm) and when it cannot read
 // a committed entry that it has to execute (processLogs); a full disk or an I/O
-// error would thus end a process that does more than keep knobs. patient does
+// error would thus end the process, with all else that it does. patient does
 // not return such errors: it tries again until the disk does as it is told or
 // the member closes. Meanwhile the member is deaf, so that the others do not
 // take it for a leader that lives.
