@@ -7,7 +7,7 @@ import (
 )
 
 func names(form string) (list []string) {
-	for i := range 100_000 {
+	for i := range 20_000 {
 		list = append(list, fmt.Sprintf(form, i))
 	}
 	return list
