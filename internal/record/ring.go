@@ -32,6 +32,7 @@ type Ring struct {
 	from int64 // ms since 1970 of the file's first record
 	segs []live
 	next uint64 // number of the next file
+	sum  int64  // bytes ever written
 }
 
 // live is a file of the ring and when it ends, ms since 1970; 0 is not known.
@@ -120,6 +121,7 @@ func (r *Ring) write(b []byte) error {
 		return fmt.Errorf("write a record: %w", err)
 	}
 	r.at += int64(len(b))
+	r.sum += int64(len(b))
 	r.segs[len(r.segs)-1].Size = r.at
 	return nil
 }
@@ -168,6 +170,9 @@ func (r *Ring) Bytes() (n int64) {
 	}
 	return n
 }
+
+// Written is the number of bytes that the ring has written since it was opened.
+func (r *Ring) Written() int64 { return r.sum }
 
 // Close ends writing. The ring may be opened again.
 func (r *Ring) Close() error {

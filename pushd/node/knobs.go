@@ -8,6 +8,7 @@ import (
 	"pushfleet/pushd/publish"
 	"pushfleet/pushd/queue"
 	"pushfleet/pushd/reactor"
+	"pushfleet/pushd/recorder"
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/session"
 	"pushfleet/pushd/tap"
@@ -25,6 +26,7 @@ type knobs struct {
 	admin    admin.Knobs
 	tap      tap.Knobs
 	tune     tune.Knobs
+	recorder recorder.Knobs
 	messages *knob.Int
 	closed   *knob.Int
 	drain    *knob.Duration
@@ -46,6 +48,7 @@ func newKnobs(connsMax int64) knobs {
 		admin:    admin.NewKnobs(r),
 		tap:      tap.NewKnobs(r),
 		tune:     tune.NewKnobs(r),
+		recorder: recorder.NewKnobs(r),
 		messages: r.Bytes(knob.Spec{Name: "memory.message_bytes_max", Risk: knob.High,
 			Help: "Message bytes that all queues and replay rings of the node may hold; beyond it publishes are dropped with reason memory."},
 			512<<20, 1<<20, messageSpace),

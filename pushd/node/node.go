@@ -25,6 +25,7 @@ import (
 	"pushfleet/pushd/config"
 	"pushfleet/pushd/reactor"
 	"pushfleet/pushd/receipt"
+	"pushfleet/pushd/recorder"
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/session"
 	"pushfleet/pushd/slab"
@@ -37,24 +38,25 @@ var Version = "0.1.0-dev"
 
 // Node is one gateway. Make it with New, then Start and Stop it once.
 type Node struct {
-	cfg     config.Config
-	log     *slog.Logger
-	knobs   knobs
-	started time.Time
-	state   atomic.Int32
-	loops   int
-	slots   int // connections a loop has room for
-	listen  []*reactor.Listener
-	shared  *session.Shared
-	workers []*worker
-	running sync.WaitGroup
-	private private
-	usage   usage
-	shares  shares
-	publish publishing
-	tuner   *tune.Tuner
-	epoch   string // of this start
-	keeper  following
+	cfg      config.Config
+	log      *slog.Logger
+	knobs    knobs
+	started  time.Time
+	state    atomic.Int32
+	loops    int
+	slots    int // connections a loop has room for
+	listen   []*reactor.Listener
+	shared   *session.Shared
+	workers  []*worker
+	running  sync.WaitGroup
+	private  private
+	usage    usage
+	shares   shares
+	publish  publishing
+	tuner    *tune.Tuner
+	recorder *recorder.Recorder
+	epoch    string // of this start
+	keeper   following
 
 	topMu sync.Mutex
 	top   stats.Scanner
@@ -164,6 +166,7 @@ func (n *Node) build() error {
 	}
 	n.buildPublish()
 	n.buildTuner()
+	n.buildRecorder()
 	return nil
 }
 
@@ -183,6 +186,7 @@ func (n *Node) Start(ctx context.Context) error {
 		return err
 	}
 	n.tuner.Start()
+	n.recorder.Start()
 	n.state.Store(stateServing)
 	n.running.Add(1)
 	go n.housekeep() // ended by Stop
@@ -271,6 +275,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.log.Info("draining", "connections", conns, "window", window.Round(time.Millisecond).String())
 	n.drainLoops(ctx, window)
 	n.tuner.Close()
+	n.recorder.Close()
 	left := n.shared.Open.Load()
 	n.endLoops()
 	n.endKeeper(ctx)
