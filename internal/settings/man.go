@@ -49,7 +49,7 @@ func (p *Program[C]) manItem(k *Key[C], def string) string {
 		switch {
 		case k.Sample != "":
 			text += "; the default depends on the machine"
-		case def != "":
+		case def != "" && def != "false":
 			text += "; default " + def
 		}
 		text += "."
