@@ -97,6 +97,8 @@ type Agent struct {
 
 	mu      sync.Mutex // held for whole operations, so that callbacks are in order
 	book    book
+	proven  book              // what is on disk as the generation before
+	proved  bool              // the book has values that proven lacks
 	put     map[string]target // what the agent has put into the registry, by name
 	seen    map[string]string // the values in the registry at revision looked
 	looked  uint64
@@ -127,7 +129,7 @@ func build(cfg Config, open func(keeperapi.Handler) session) (*Agent, error) {
 	now := time.Now()
 	a := &Agent{cfg: cfg, own: ownOf(cfg.Registry), started: now, wake: make(chan struct{}, 1),
 		put: map[string]target{}, stuck: map[string]string{}}
-	a.book = book{}.clone()
+	a.book, a.proven = book{}.clone(), book{}.clone()
 	if open != nil {
 		a.session = open(handler{a})
 	}
@@ -230,9 +232,9 @@ func (a *Agent) finish(now time.Time) {
 func (a *Agent) stop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.book.probation || a.unsaved {
-		a.book.probation = false
-		_ = a.save(time.Now()) // was logged
+	now := time.Now()
+	if a.book.prove(now) || a.unsaved {
+		_ = a.save(now) // was logged
 	}
 	a.publish()
 }

@@ -285,6 +285,15 @@ func TestLocalChangeIsLeftAlone(t *testing.T) {
 		}
 		n.delta(7, knobs{ping: nil})
 		n.holds(ping, "20s config")
+		if _, err := n.registry.Set(ping, "3s", "admin", ""); err != nil { // the fleet says nothing about it any more
+			t.Fatal(err)
+		}
+		n.pass(time.Minute)
+		n.drifts()
+		n.holds(ping, "3s admin")
+		if got := strings.Count(n.log.String(), "set on the node itself"); got != 2 {
+			t.Errorf("logged %d times", got)
+		}
 	})
 }
 
@@ -296,6 +305,7 @@ func TestOlderRevisions(t *testing.T) {
 		if ack := n.delta(8, knobs{ping: fleet(8, "5s")}); ack.Applied != 9 {
 			t.Errorf("ack %+v", ack)
 		}
+		handler{n.Agent}.Update(keeperapi.Update{Revision: 8, Position: 20, Knobs: knobs{ping: fleet(8, "5s")}, Now: n.now()})
 		n.holds(ping, "10s fleet r9")
 		if n.delta(9, knobs{ping: fleet(9, "10s")}); n.State().Revision != 9 {
 			t.Errorf("at revision %d", n.State().Revision)
@@ -458,5 +468,48 @@ func TestCallbacksMayAskForTheState(t *testing.T) {
 		if at != 1 {
 			t.Errorf("saw revision %d", at)
 		}
+	})
+}
+
+func TestWhatWasGivenUpEndsWithItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		defer n.end()
+		after := keeperapi.Later{Value: "30s", Layer: keeperapi.LayerFleet, Scope: keeperapi.Fleet}
+		n.full(2, knobs{ping: until(guarded(canary(2, "10s", nil), "drops.10s < 5/s", later("15s")), n.now()+20_000, after)})
+		n.figures.set("drops.10s", 6)
+		n.pass(time.Second)
+		n.drifts("heartbeat.ping 10s 15s guard")
+		n.wire.link(false)
+		n.pass(20 * time.Second)
+		n.holds(ping, "30s fleet after r2")
+		n.drifts()
+	})
+}
+
+func TestGuardOfTheValueBeforeARefusedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		defer n.end()
+		n.full(1, knobs{soft: guarded(fleet(1, "20"), "drops.10s < 5/s", nil)})
+		n.delta(2, knobs{soft: fleet(2, "600")}) // above queue.messages_max
+		n.figures.set("drops.10s", 6)
+		n.pass(time.Second)
+		n.holds(soft, "16 default")
+		n.drifts("queue.messages_soft 600 16 nacked")
+		n.delta(3, knobs{messages: fleet(3, "1024")})
+		n.holds(soft, "600 fleet r2") // which has no guard
+	})
+}
+
+func TestLocalKnobThatActsAfterARestartIsNoDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		defer n.end()
+		if _, err := n.registry.Set("loops.count", "8", "admin", ""); err != nil {
+			t.Fatal(err)
+		}
+		n.pass(time.Second)
+		n.drifts()
 	})
 }

@@ -10,12 +10,10 @@ import (
 // book is all that a node knows of what it must hold. It is pure: what it says
 // depends on itself and the time that is passed in.
 type book struct {
-	revision  uint64 // of the last update
-	position  uint64 // of the last update; 0 asks for everything
-	ack       keeperapi.Ack
-	at        time.Time // when an update last changed a value
-	probation bool      // since then nothing has shown that the process survives it
-	items     map[string]item
+	revision uint64 // of the last update
+	position uint64 // of the last update; 0 asks for everything
+	ack      keeperapi.Ack
+	items    map[string]item
 }
 
 // item is one knob that keepers have spoken about.
@@ -25,6 +23,14 @@ type item struct {
 	reason string // why not want: DriftGuard, DriftSilent, DriftCrash or DriftNacked
 	why    string // the sentence to it
 	local  bool   // somebody has set the knob on the node itself; left alone
+	// young is when an update changed the value, zero once the process has
+	// lived with it for long enough.
+	young time.Time
+}
+
+// itsOwn tells whether the keepers say nothing about the knob any more.
+func (it *item) itsOwn() bool {
+	return it.want.held == nil && it.force.held == nil && it.reason == ""
 }
 
 func (b book) clone() book {
@@ -40,7 +46,6 @@ func (b book) clone() book {
 func (b book) merge(u keeperapi.Update, at time.Time) book {
 	next := b.clone()
 	if u.Full && u.Revision < b.revision { // of keepers that were recovered: all that was counted is void
-		next.ack = keeperapi.Ack{}
 		for name := range b.items {
 			next.items[name] = item{}
 		}
@@ -62,7 +67,7 @@ func (b book) merge(u keeperapi.Update, at time.Time) book {
 			it = it.told(gone, true)
 		}
 		if it.reason == keeperapi.DriftNacked {
-			it = item{want: it.want, force: it.want} // perhaps it fits now
+			it = item{want: it.want, force: it.want, young: it.young} // perhaps it fits now
 		}
 		next.items[name] = it
 	}
@@ -80,7 +85,7 @@ func (it item) told(want chain, known bool) item {
 	case same && it.local && it.reason == "":
 		it.want, it.force = want, want
 	default:
-		it = item{want: want, force: want}
+		it = item{want: want, force: want, young: it.young}
 	}
 	return it
 }
@@ -90,7 +95,7 @@ func (b *book) refuse(names []string, why string, old book) {
 	for _, name := range names {
 		before := old.items[name]
 		b.items[name] = item{want: b.items[name].want, force: before.force, local: before.local,
-			reason: keeperapi.DriftNacked, why: why}
+			young: before.young, reason: keeperapi.DriftNacked, why: why}
 	}
 }
 
@@ -109,7 +114,7 @@ func (b *book) giveUp(name, reason, why string) {
 func (b *book) advance(now time.Time) (moved bool) {
 	for name, it := range b.items {
 		if it.reason != "" && len(it.want.ends) > 0 && !now.Before(it.want.ends[0]) {
-			b.items[name] = item{want: it.want, force: it.want, local: it.local}
+			b.items[name] = item{want: it.want, force: it.want, local: it.local, young: it.young}
 			moved = true
 		}
 	}
@@ -146,4 +151,60 @@ func (b *book) acknowledge(old book) {
 		}
 	}
 	b.ack = ack
+}
+
+// onProbation tells whether a value is young.
+func (b *book) onProbation() bool {
+	for _, it := range b.items {
+		if !it.young.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// prove takes values off probation that came into force by then, and tells
+// whether there was one.
+func (b *book) prove(then time.Time) (proved bool) {
+	for name, it := range b.items {
+		if !it.young.IsZero() && !it.young.After(then) {
+			it.young = time.Time{}
+			b.items[name] = it
+			proved = true
+		}
+	}
+	return proved
+}
+
+// survived is the book with what before had in place of the young.
+func (b book) survived(before book) book {
+	out := b.clone()
+	for name, it := range b.items {
+		if it.young.IsZero() {
+			continue
+		}
+		delete(out.items, name)
+		if old, ok := before.items[name]; ok {
+			out.items[name] = old
+		}
+	}
+	out.position = 0 // what is left out would not come again
+	return out
+}
+
+// newest returns the revision and the time of the latest of the young, and the
+// revision up to which nothing is young.
+func (b *book) newest() (revision uint64, at time.Time, below uint64) {
+	below = b.ack.Applied
+	for _, it := range b.items {
+		if it.young.IsZero() {
+			continue
+		}
+		revision = max(revision, it.want.revision)
+		below = min(below, max(it.want.revision, 1)-1)
+		if it.young.After(at) {
+			at = it.young
+		}
+	}
+	return revision, at, below
 }

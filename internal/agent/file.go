@@ -24,15 +24,13 @@ type sealed struct {
 }
 
 type content struct {
-	Version   int                 `json:"version"`
-	Node      string              `json:"node"`
-	Revision  uint64              `json:"revision"`
-	Position  uint64              `json:"position"`
-	Ack       keeperapi.Ack       `json:"ack"`
-	Applied   keeperapi.Time      `json:"applied_ms,omitempty"` // when a value last changed
-	Saved     keeperapi.Time      `json:"saved_ms"`
-	Probation bool                `json:"probation,omitempty"`
-	Knobs     map[string]fileKnob `json:"knobs"`
+	Version  int                 `json:"version"`
+	Node     string              `json:"node"`
+	Revision uint64              `json:"revision"`
+	Position uint64              `json:"position"`
+	Ack      keeperapi.Ack       `json:"ack"`
+	Saved    keeperapi.Time      `json:"saved_ms"`
+	Knobs    map[string]fileKnob `json:"knobs"`
 }
 
 type fileKnob struct {
@@ -40,6 +38,8 @@ type fileKnob struct {
 	Force  *fileChain `json:"force,omitempty"` // with a reason
 	Reason string     `json:"reason,omitempty"`
 	Why    string     `json:"why,omitempty"`
+	// Young is when the value came into force, while it is on probation.
+	Young keeperapi.Time `json:"young_ms,omitempty"`
 }
 
 type fileChain struct {
@@ -54,9 +54,9 @@ type fileChain struct {
 func encode(b *book, node string, now time.Time) ([]byte, error) {
 	w := wall{now, keeperapi.TimeOf(now)}
 	c := content{Version: fileVersion, Node: node, Revision: b.revision, Position: b.position, Ack: b.ack,
-		Applied: w.show(b.at), Saved: w.ms, Probation: b.probation, Knobs: map[string]fileKnob{}}
+		Saved: w.ms, Knobs: map[string]fileKnob{}}
 	for name, it := range b.items {
-		k := fileKnob{Want: w.chain(&it.want), Reason: it.reason, Why: it.why}
+		k := fileKnob{Want: w.chain(&it.want), Reason: it.reason, Why: it.why, Young: w.show(it.young)}
 		if it.reason != "" {
 			k.Force = new(w.chain(&it.force))
 		}
@@ -99,10 +99,7 @@ func (c *content) book(now time.Time) book {
 	// A clock that stands before the moment of writing was set back: what was
 	// left then is all that can be left.
 	w := wall{now, max(keeperapi.TimeOf(now), c.Saved)}
-	b := book{revision: c.Revision, position: c.Position, ack: c.Ack, probation: c.Probation}.clone()
-	if c.Applied != 0 {
-		b.at = w.read(c.Applied)
-	}
+	b := book{revision: c.Revision, position: c.Position, ack: c.Ack}.clone()
 	for name, k := range c.Knobs {
 		it := item{want: w.back(&k.Want), reason: k.Reason, why: k.Why}
 		it.force = it.want
@@ -111,6 +108,9 @@ func (c *content) book(now time.Time) book {
 			if k.Force != nil {
 				it.force = w.back(k.Force)
 			}
+		}
+		if k.Young != 0 {
+			it.young = w.read(k.Young)
 		}
 		b.items[name] = it
 	}

@@ -14,13 +14,13 @@ import (
 
 // someBook has an item of each kind.
 func someBook(now time.Time) book {
-	b := book{revision: 9, position: 12, ack: keeperapi.Ack{Offered: 9, Applied: 8, Nacked: 9, Reason: "why"}, at: now, probation: true}.clone()
+	b := book{revision: 9, position: 12, ack: keeperapi.Ack{Offered: 9, Applied: 8, Nacked: 9, Reason: "why"}}.clone()
 	at := clock{1000, now}
 	plain := chainOf(fleet(4, "10s"), 9, at)
 	timed := chainOf(until(fleet(5, "1KiB"), 9000, *later("2KiB"), byDefault), 9, at)
 	trial := chainOf(guarded(canary(9, "256", &keeperapi.Later{Value: "1024", Layer: keeperapi.LayerFleet, Deadline: 5000}), "conns < 1k", nil), 9, at)
 	trial.held.Else = later("1024")
-	b.items[ping] = item{want: plain, force: plain}
+	b.items[ping] = item{want: plain, force: plain, young: now}
 	b.items[size] = item{want: timed, force: plain, reason: keeperapi.DriftNacked, why: "no"}
 	b.items[messages] = item{want: trial, force: trial.instead(), reason: keeperapi.DriftGuard, why: "conns 2k"}
 	b.items[soft] = item{want: chain{revision: 9}, force: timed, reason: keeperapi.DriftCrash, why: "died"}

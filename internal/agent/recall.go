@@ -9,19 +9,23 @@ import (
 	"pushfleet/internal/keeperapi"
 )
 
-// save writes the book. While it is on probation the generation before stays;
-// else both are the book, so that a damaged one costs nothing.
+// save writes the book, and as the generation before what the process has
+// survived of it: with nothing young that is the same, so that a damaged file
+// costs nothing.
 func (a *Agent) save(now time.Time) error {
 	a.unsaved = false
 	if a.disk == nil {
 		return nil
 	}
-	text, err := encode(&a.book, a.cfg.ID, now)
-	if err == nil {
-		err = a.disk.write(fileNewest, text)
-	}
-	if err == nil && !a.book.probation {
-		err = a.disk.write(fileBefore, text)
+	err := a.write(fileNewest, &a.book, now)
+	if err == nil && (a.proved || !a.book.onProbation()) {
+		proven := a.book.survived(a.proven)
+		if !a.book.onProbation() {
+			proven = a.book.clone()
+		}
+		if err = a.write(fileBefore, &proven, now); err == nil {
+			a.proven, a.proved = proven, false
+		}
 	}
 	if err == nil {
 		a.saveAt = time.Time{}
@@ -35,15 +39,22 @@ func (a *Agent) save(now time.Time) error {
 	return err
 }
 
-// proveBook ends the probation once the process has lived with the values.
+func (a *Agent) write(name string, b *book, now time.Time) error {
+	text, err := encode(b, a.cfg.ID, now)
+	if err != nil {
+		return err
+	}
+	return a.disk.write(name, text)
+}
+
+// proveBook ends the probation of what the process has lived with.
 func (a *Agent) proveBook(now time.Time) {
-	switch {
-	case !a.book.probation:
-	case now.Sub(a.book.at) < a.cfg.Probation:
-		a.disk.touch(fileNewest, now)
-	default:
-		a.book.probation = false
-		a.unsaved = true
+	if !a.book.onProbation() {
+		return
+	}
+	a.disk.touch(fileNewest, now)
+	if a.book.prove(now.Add(-a.cfg.Probation)) {
+		a.proved, a.unsaved = true, true
 	}
 }
 
@@ -62,24 +73,20 @@ func (a *Agent) recall(now time.Time) {
 	case newest == nil:
 		a.lastGood, next = fileBefore, before.clone()
 		next.position = 0 // something newer may have been lost
-	case newest.probation:
+	case newest.onProbation():
 		a.lastGood, next = fileBefore, a.afterCrash(newest, before, touched)
 	default:
 		a.lastGood, next = fileNewest, newest.clone()
 	}
-	ack := next.ack
-	a.book = book{revision: next.revision}.clone()
-	a.takeStored(next, ack, now)
+	a.takeStored(next, now)
 	a.sayBroken()
 }
 
 // takeStored puts a book from disk in force. What this build refuses of it is
 // refused now, like any update's.
-func (a *Agent) takeStored(next book, ack keeperapi.Ack, now time.Time) {
-	old := a.book
+func (a *Agent) takeStored(next book, now time.Time) {
 	next.advance(now)
-	taken := a.judge(&next, old, a.candidates(&next, now))
-	next.ack = ack
+	taken := a.judge(&next, a.book, a.candidates(&next, now))
 	a.book = next
 	if err := a.apply(taken); err != nil {
 		a.cfg.Log.Error("the last known good cannot be put in force", "err", err)
@@ -106,53 +113,38 @@ func (a *Agent) load(name string, now time.Time) (*book, time.Time) {
 	return &b, touched
 }
 
-// afterCrash is the generation before, for a process that died on probation.
-// What it does not have of the newest is not taken again until the keepers say
-// another revision.
+// afterCrash is the newest generation without what was young when the process
+// died: there the one before holds, and what the keepers say is not taken again
+// until they say another revision.
 func (a *Agent) afterCrash(newest, before *book, touched time.Time) book {
 	if before == nil {
 		a.lastGood = ""
 		before = &book{}
 	}
-	why := fmt.Sprintf("died %s applying r%d, came back on %s", lifeAfter(newest.at, touched), newest.revision, before.name())
-	next := before.clone()
-	next.revision, next.position, next.probation = newest.revision, 0, false
+	last, at, below := newest.newest()
+	why := fmt.Sprintf("died %s applying r%d, came back on %s", lifeAfter(at, touched), last, before.name(below))
+	next := newest.clone()
+	next.position = 0
 	for name, it := range newest.items {
-		next.blame(name, it, why)
-	}
-	for name := range before.items {
-		if _, still := newest.items[name]; !still {
-			next.blame(name, item{want: chain{revision: newest.revision}}, why)
+		switch {
+		case it.young.IsZero():
+		case it.reason == keeperapi.DriftNacked: // the young one was the one before
+			next.items[name] = item{want: it.want, force: before.items[name].force, reason: it.reason, why: it.why}
+		default:
+			next.items[name] = item{want: it.want, force: before.items[name].force, reason: keeperapi.DriftCrash, why: why}
 		}
 	}
-	next.ack = keeperapi.Ack{Offered: newest.revision, Applied: before.ack.Applied, Nacked: newest.revision, Reason: why}
+	next.ack = keeperapi.Ack{Offered: newest.revision, Applied: below, Nacked: last, Reason: why}
 	a.cfg.Log.Error("the process died soon after a change and starts without it", "reason", why)
 	return next
 }
 
-// blame bars what the newest generation had in force of a knob, if it is other
-// than what this one has. What the newest had given up or refused stays so.
-func (b *book) blame(name string, newest item, why string) {
-	it := b.items[name]
-	same := it.want.held == nil && newest.want.held == nil ||
-		it.want.held != nil && newest.want.held != nil && it.want.revision == newest.want.revision
-	switch {
-	case same && newest.reason == "":
-	case same:
-		b.items[name] = newest
-	case newest.reason == keeperapi.DriftNacked:
-		b.items[name] = item{want: newest.want, force: it.force, reason: newest.reason, why: newest.why}
-	default:
-		b.items[name] = item{want: newest.want, force: it.force, reason: keeperapi.DriftCrash, why: why}
-	}
-}
-
-// name says which revision a generation is.
-func (b *book) name() string {
-	if b.ack.Applied == 0 {
+// name says what the generation before is called, up to a revision.
+func (b *book) name(below uint64) string {
+	if len(b.items) == 0 || below == 0 {
 		return "its own defaults"
 	}
-	return fmt.Sprintf("r%d", b.ack.Applied)
+	return fmt.Sprintf("r%d", below)
 }
 
 // lifeAfter says how long the process lived after it had applied values; it

@@ -3,6 +3,7 @@ package agent
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,6 +119,30 @@ func TestCrashOnProbationComesBackOnTheOneBefore(t *testing.T) {
 		n.delta(422, knobs{messages: fleet(422, "300"), soft: nil, size: nil})
 		n.drifts()
 		n.holds(size, "64KiB default")
+		n.end()
+	})
+}
+
+func TestCrashTakesBackOnlyWhatIsYoung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		// There is always a change on probation, yet each value has its own.
+		n.full(1, knobs{size: fleet(1, "1KiB")})
+		for r := uint64(2); r <= 9; r++ {
+			n.pass(3 * time.Second)
+			n.delta(r, knobs{messages: fleet(r, strconv.FormatUint(1000+r, 10))})
+		}
+		n.delta(10, knobs{ping: fleet(10, "10s")})
+		n.pass(6 * time.Second)
+		n.delta(11, knobs{soft: fleet(11, "32"), size: nil})
+		n.pass(5 * time.Second)
+		n.die()
+		n.start(false)
+		n.holds(ping, "10s fleet r10")
+		n.holds(messages, "1009 fleet r9")
+		n.holds(soft, "16 default")
+		n.holds(size, "1KiB fleet r1")
+		n.logs("died 5s after applying r11, came back on r10")
 		n.end()
 	})
 }

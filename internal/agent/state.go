@@ -19,7 +19,7 @@ type State struct {
 	Drift     []keeperapi.Drift // what the node holds otherwise than it should, by knob
 	Held      int               // knobs that the keepers say something about
 	LastGood  string            // the file that the process began with, "" for none
-	Probation bool              // the last change is younger than Config.Probation
+	Probation bool              // a change is younger than Config.Probation
 }
 
 // State returns how the agent does. It never waits and may be called from
@@ -35,7 +35,7 @@ func (a *Agent) State() State {
 
 func (a *Agent) publish() {
 	a.view.Store(&State{Revision: a.book.revision, Ack: a.book.ack, Drift: a.drifted, Held: len(a.book.items),
-		LastGood: a.lastGood, Probation: a.book.probation})
+		LastGood: a.lastGood, Probation: a.book.onProbation()})
 }
 
 // tell says the drift when it has changed.
@@ -51,7 +51,7 @@ func (a *Agent) tell(now time.Time) {
 // drift lists what the node holds otherwise than it should, by knob.
 func (a *Agent) drift(now time.Time) (list []keeperapi.Drift) {
 	for name, it := range a.book.items {
-		if !a.own.declares(name) {
+		if !a.own.declares(name) || it.local && it.itsOwn() {
 			continue
 		}
 		want, _ := a.own.text(name, &it.want, it.want.at(now))

@@ -33,7 +33,7 @@ func (a *Agent) look() {
 		}
 		it.local = local
 		a.book.items[name] = it
-		if local {
+		if local && !it.itsOwn() {
 			a.cfg.Log.Warn("a knob of the fleet was set on the node itself: left alone until the keepers change it",
 				"knob", name, "fleet", put.text, "have", a.seen[name])
 		}
@@ -65,8 +65,9 @@ func (a *Agent) take(next book, now time.Time) {
 	targets := a.candidates(&next, now)
 	taken := a.judge(&next, old, targets)
 	for name, t := range taken {
-		if a.seen[name] != t.text {
-			next.at, next.probation = now, a.disk != nil
+		if it := next.items[name]; a.seen[name] != t.text && a.disk != nil {
+			it.young = now
+			next.items[name] = it
 		}
 	}
 	next.acknowledge(old)
@@ -90,7 +91,6 @@ func (a *Agent) takeBack(old book, names []string, err error, now time.Time) {
 	a.book.ack = old.ack
 	a.book.refuse(names, reasonOf(err), old)
 	a.book.acknowledge(old)
-	a.book.at, a.book.probation = old.at, old.probation
 	a.retryAt = now.Add(retryEvery)
 	_ = a.save(now) // was logged, and is tried again
 }
@@ -214,8 +214,7 @@ func (a *Agent) apply(set map[string]target) error {
 // forget drops knobs that are the node's own again.
 func (a *Agent) forget() {
 	for name, it := range a.book.items {
-		if it.want.held == nil && it.force.held == nil && it.reason == "" && !it.local &&
-			(!a.own.declares(name) || a.seen[name] == a.own.base[name].Value) {
+		if it.itsOwn() && it.young.IsZero() && (it.local || !a.own.declares(name) || a.seen[name] == a.own.base[name].Value) {
 			delete(a.book.items, name)
 			delete(a.put, name)
 		}
