@@ -180,7 +180,7 @@ func (c *Client) call(ctx context.Context, r request) error {
 		refused := 0
 		for _, s := range c.sites {
 			err := c.once(ctx, s, r, body)
-			if err == nil || !passing(err) {
+			if err == nil || !passing(err) && !(sent && unjudged(err)) {
 				return err
 			}
 			if dialError(err) {
@@ -225,6 +225,20 @@ func passing(err error) bool {
 	}
 	switch e.Code {
 	case CodeNoLeader, CodeNotLeader, CodeBusy, CodeUnknownState:
+		return true
+	}
+	return false
+}
+
+// unjudged tells whether a refusal says nothing of an earlier attempt: it was
+// not the leader who looked at the change itself.
+func unjudged(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return true
+	}
+	switch e.Code {
+	case CodeTimeout, CodeFailed, CodeToken:
 		return true
 	}
 	return false
@@ -276,7 +290,10 @@ func (c *Client) open(ctx context.Context, s *site, r request, body *bytes.Reade
 	}
 	c.sign(req.Header)
 	if r.key != "" {
-		req.Header.Set("Idempotency-Key", r.key)
+		// Not in the canonical form, by which net/http would know that it may
+		// repeat the request on its own: then an error to dial would no longer
+		// say that nothing was sent.
+		req.Header["idempotency-key"] = []string{r.key}
 	}
 	if content != nil {
 		req.Header.Set("Content-Type", "application/json")

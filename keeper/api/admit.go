@@ -15,6 +15,7 @@ type ticket struct {
 	local  bool   // through a listener on loopback
 	who    string // claimed
 	from   string
+	need   keeperapi.Role // what the request takes
 }
 
 // localHeader tells the leader, by DoorLink, that a ticket is local.
@@ -89,7 +90,8 @@ func (s *Server) askWho(ctx context.Context, t ticket) (identity, error) {
 	}
 	resp, err := s.link.RoundTrip(r)
 	if err != nil {
-		if revision, _ := s.cfg.State.Marks(); t.local && t.secret == "" && revision > 0 && len(s.cfg.State.Tokens()) == 0 {
+		if revision, _ := s.cfg.State.Marks(); t.local && t.secret == "" && t.need == keeperapi.RoleRead &&
+			revision > 0 && len(s.cfg.State.Tokens()) == 0 {
 			return somebody(t, keeperapi.RoleRead), nil
 		}
 		return identity{}, refuse(keeperapi.CodeNoLeader, "no leader can be asked who you are (%s); try again, ask another keeper, or use the keeper's socket on its own machine", err)

@@ -161,7 +161,7 @@ func (s *Server) guarded(r route) http.Handler {
 		if r.role == "" {
 			return r.serve(w, req, identity{})
 		}
-		who, err := s.identify(req)
+		who, err := s.identify(req, r.role)
 		if err != nil {
 			return err
 		}

@@ -93,6 +93,35 @@ func TestSecondAttemptBesideTheFirst(t *testing.T) {
 	}
 }
 
+// Where nobody leads, nothing was sent: that must not be told as a change that
+// may have been made.
+func TestChangeWithoutALeader(t *testing.T) {
+	m, s := newSolo(t, func() keeperapi.Time { return 1000 })
+	m.leads = false
+	srv := httptest.NewUnstartedServer(s.Handler())
+	srv.Config.ConnContext = ConnContext(DoorUnix)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	f := func(method, path, body string, want keeperapi.Code) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		e := &keeperapi.Error{}
+		if err := json.NewDecoder(resp.Body).Decode(e); err != nil || e.Code != want {
+			t.Errorf("%s %s: code %q, %v; want %q (%s)", method, path, e.Code, err, want, e.Message)
+		}
+	}
+	f("POST", "/v1/txn", `{"changes":[]}`, keeperapi.CodeNoLeader)
+	f("GET", "/v1/nodes", "", keeperapi.CodeNoLeader)
+}
+
 // A member that has just started knows no token yet. It must neither refuse who
 // has one nor let everybody in on loopback.
 func TestAdmitOnAMemberThatKnowsNothing(t *testing.T) {
@@ -107,9 +136,10 @@ func TestAdmitOnAMemberThatKnowsNothing(t *testing.T) {
 	fresh := New(Config{Member: empty, State: empty.state, Hub: &watch.Hub{}, Desk: s.cfg.Desk, Now: s.cfg.Now, Log: s.cfg.Log})
 	t.Cleanup(fresh.Close)
 
+	need := keeperapi.RoleRead
 	f := func(s *Server, what, secret string, local bool, role keeperapi.Role, code keeperapi.Code) {
 		t.Helper()
-		who, err := s.admit(t.Context(), ticket{secret: secret, local: local, from: "10.0.0.1:1"}, false)
+		who, err := s.admit(t.Context(), ticket{secret: secret, local: local, from: "10.0.0.1:1", need: need}, false)
 		got := keeperapi.Code("")
 		if err != nil {
 			got = errorOf(err).Code
@@ -121,6 +151,8 @@ func TestAdmitOnAMemberThatKnowsNothing(t *testing.T) {
 	f(s, "no leader, a token", "s", false, "", keeperapi.CodeNoLeader)
 	f(s, "no leader, loopback", "", true, keeperapi.RoleRead, "")
 	f(fresh, "no leader, loopback, nothing known", "", true, "", keeperapi.CodeNoLeader)
+	need = keeperapi.RoleOperate
+	f(s, "no leader, loopback, a change", "", true, "", keeperapi.CodeNoLeader)
 	m.leader, empty.leader = srv.Listener, srv.Listener
 	f(s, "no token anywhere, loopback", "", true, keeperapi.RoleAdmin, "")
 	f(s, "no token anywhere, elsewhere", "", false, "", keeperapi.CodeToken)

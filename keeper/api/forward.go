@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -19,10 +20,21 @@ import (
 // briefly, and one to a former leader is answered with not_leader.
 func newLink(m Member) *http.Transport {
 	return &http.Transport{
-		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return m.DialLeader(ctx) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			c, err := m.DialLeader(ctx)
+			if err != nil {
+				return nil, &undialled{err}
+			}
+			return c, nil
+		},
 		IdleConnTimeout: time.Second, MaxIdleConnsPerHost: 16, DisableCompression: true,
 	}
 }
+
+// undialled is the error of a request that was sent to nobody.
+type undialled struct{ error }
+
+func (e *undialled) Unwrap() error { return e.error }
 
 // newForward has the leader answer.
 func newForward(link *http.Transport, log *slog.Logger) http.Handler {
@@ -36,7 +48,9 @@ func newForward(link *http.Transport, log *slog.Logger) http.Handler {
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			log.Debug("leader not reached", "path", r.URL.Path, "err", err)
 			e := refuse(keeperapi.CodeNoLeader, "the leader cannot be reached from this keeper (%s); try again, or ask another", err)
-			if r.Method != http.MethodGet {
+			// What has a body is never sent twice, so it was not sent before.
+			_, unsent := errors.AsType[*undialled](err)
+			if r.Method != http.MethodGet && (!unsent || r.ContentLength == 0) {
 				e.Code = keeperapi.CodeUnknownState
 				e.Message = "the leader was lost while it worked on the change, which may have been made: look before trying again (" + err.Error() + ")"
 			}

@@ -73,7 +73,7 @@ const identityHeader = "X-Keeper-Identity"
 // identify says who asks. The socket's own user and root may do everything,
 // others that its mode lets open it may operate. By TCP a token decides; on
 // loopback everybody may do everything as long as no token exists.
-func (s *Server) identify(r *http.Request) (identity, error) {
+func (s *Server) identify(r *http.Request, need keeperapi.Role) (identity, error) {
 	e, _ := r.Context().Value(doorKey{}).(entry)
 	claimed := clip(r.Header.Get("X-Who"), 60)
 	if e.door == DoorLink {
@@ -88,7 +88,7 @@ func (s *Server) identify(r *http.Request) (identity, error) {
 	if e.door == DoorUnix {
 		return fromSocket(e.uid, claimed), nil
 	}
-	t := ticket{who: claimed, from: peer(r)}
+	t := ticket{who: claimed, from: peer(r), need: need}
 	t.secret, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	t.local = e.door == DoorLocal || e.door == DoorLink && r.Header.Get(localHeader) != ""
 	return s.admit(r.Context(), t, e.door == DoorLink)
