@@ -56,6 +56,8 @@ type Config struct {
 	// Histograms returns copies that belong to the caller.
 	Histograms func() []Histogram
 	Log        *slog.Logger
+	// Recorder is the memory of the node; nil for none.
+	Recorder Recorder
 	// Limits bound the work; the zero value is the defaults.
 	Limits Knobs
 }

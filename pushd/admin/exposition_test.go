@@ -89,7 +89,7 @@ func (x *exposition) sample(line string) sampleOf {
 			x.complain("labels of %q", line)
 			break
 		}
-		if allowed := []string{"proto", "reason", "loop", "window", "le", "result", "version", "go"}; !slices.Contains(allowed, l[1]) {
+		if allowed := []string{"proto", "reason", "loop", "window", "le", "result", "version", "go", "ring"}; !slices.Contains(allowed, l[1]) {
 			x.complain("label %s of %s is not one of %v", l[1], s.name, allowed)
 		}
 		s.keys = append(s.keys, l[1])

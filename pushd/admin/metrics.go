@@ -12,7 +12,7 @@ import (
 func (a *API) collectors() []func(*page, *pushdapi.Stats) {
 	return []func(*page, *pushdapi.Stats){
 		a.nodeMetrics, connMetrics, messageMetrics, reasonMetrics, queueMetrics, memoryMetrics,
-		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics,
+		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics, a.recorderMetrics,
 	}
 }
 

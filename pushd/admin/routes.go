@@ -13,7 +13,7 @@ type route struct {
 }
 
 func (a *API) routes() []route {
-	return []route{
+	return append([]route{
 		{"GET", "/v1/stats", a.answer(a.stats)},
 		{"GET", "/v1/top", a.answer(a.top)},
 		{"GET", "/v1/conns/{id}", a.answer(a.conn)},
@@ -29,7 +29,7 @@ func (a *API) routes() []route {
 		{"GET", "/readyz", a.handle(a.readyz)},
 		{"GET", "/debug/pprof/{$}", a.handle(a.profiles)},
 		{"GET", "/debug/pprof/{kind}", a.handle(a.profile)},
-	}
+	}, a.recRoutes()...)
 }
 
 // Register adds the routes of the admin API to mux. On their paths every other
