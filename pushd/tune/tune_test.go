@@ -37,16 +37,23 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// expect is what the collector has been told since the last call, once the
-// tuner has had a look.
-func (f *fake) expect(what string, want ...string) {
-	f.t.Helper()
-	time.Sleep(2 * lookEvery) // of synctest's clock
-	synctest.Wait()
-	if !slices.Equal(f.told, want) {
-		f.t.Errorf("%s: told %q, want %q", what, f.told, want)
-	}
-	f.told = nil
+// story runs a tuner on virtual time. expect says what the collector has been
+// told since the last call, once the tuner has had a look.
+func story(t *testing.T, tell func(f *fake, expect func(what string, want ...string))) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		defer f.Close()
+		tell(f, func(what string, want ...string) {
+			t.Helper()
+			time.Sleep(2 * lookEvery)
+			synctest.Wait()
+			if !slices.Equal(f.told, want) {
+				t.Errorf("%s: told %q, want %q", what, f.told, want)
+			}
+			f.told = nil
+		})
+	})
 }
 
 func (f *fake) set(settings ...string) {
@@ -61,20 +68,18 @@ func (f *fake) set(settings ...string) {
 }
 
 func TestTheCollectorObeys(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFake(t)
+	story(t, func(f *fake, expect func(string, ...string)) {
 		none := fmt.Sprint("limit ", math.MaxInt64)
 		f.Start()
-		defer f.Close()
-		f.expect("at the start", "percent 200", none)
+		expect("at the start", "percent 200", none)
 		f.set("gc.percent", "400%")
-		f.expect("turned", "percent 400")
+		expect("turned", "percent 400")
 		f.set("gc.memory_limit", "1GiB")
-		f.expect("with a limit", fmt.Sprint("limit ", 1<<30))
+		expect("with a limit", fmt.Sprint("limit ", 1<<30))
 		f.set("gc.memory_limit", "0")
-		f.expect("without", none)
+		expect("without", none)
 		f.set("log.level", "debug")
-		f.expect("the log's level")
+		expect("the log's level")
 		if f.level.Level() != slog.LevelDebug {
 			t.Errorf("level %s", f.level.Level())
 		}
@@ -82,39 +87,38 @@ func TestTheCollectorObeys(t *testing.T) {
 }
 
 func TestTheCollectorIsHeldBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFake(t)
+	story(t, func(f *fake, expect func(string, ...string)) {
 		f.Start()
 		f.told = nil
 		f.set("gc.memory_limit", "1GiB", "gc.hold_while_backlog", "1000")
-		f.expect("nothing waits", fmt.Sprint("limit ", 1<<30))
+		expect("nothing waits", fmt.Sprint("limit ", 1<<30))
 		f.backlog.Store(1001)
-		f.expect("much waits", "percent -1")
+		expect("much waits", "percent -1")
 		if !f.Held() {
 			t.Error("not held")
 		}
 		f.set("gc.percent", "300")
-		f.expect("turned meanwhile")
+		expect("turned meanwhile")
 		f.backlog.Store(600)
-		f.expect("not yet half gone")
+		expect("not yet half gone")
 		f.backlog.Store(400)
-		f.expect("half gone", "percent 300")
+		expect("half gone", "percent 300")
 		f.backlog.Store(2000)
-		f.expect("much again", "percent -1")
+		expect("much again", "percent -1")
 		f.heap.Store(970 << 20)
-		f.expect("heap near the limit", "percent 300")
+		expect("heap near the limit", "percent 300")
 		f.heap.Store(800 << 20)
-		f.expect("collected too little")
+		expect("collected too little")
 		f.heap.Store(100 << 20)
-		f.expect("collected", "percent -1")
+		expect("collected", "percent -1")
 		f.set("gc.memory_limit", "0", "gc.hold_while_backlog", "0") // off without limit must never be
-		f.expect("turned off", "percent 300", fmt.Sprint("limit ", math.MaxInt64))
+		expect("turned off", "percent 300", fmt.Sprint("limit ", math.MaxInt64))
 		f.set("gc.memory_limit", "2GiB", "gc.hold_while_backlog", "1000")
-		f.expect("turned on", fmt.Sprint("limit ", 2<<30), "percent -1")
+		expect("turned on", fmt.Sprint("limit ", 2<<30), "percent -1")
 		f.Close()
-		f.expect("closed", "percent 300")
+		expect("closed", "percent 300")
 		f.set("gc.percent", "500")
-		f.expect("closed long since")
+		expect("closed long since")
 	})
 }
 
