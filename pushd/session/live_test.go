@@ -1,7 +1,9 @@
 package session
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -50,6 +52,35 @@ func TestHeartbeatIsTurnedOnOpenConnections(t *testing.T) {
 	f(push.ProtoPoll, func(r *rig, _ *raw) { // takes no answer
 		r.send("u", `"`+pad(64<<10)+`"`, slab.Meta{})
 		r.send("u", `"`+pad(64<<10)+`"`, slab.Meta{})
+	})
+}
+
+// Clients that were promised a ping each 25 s get one each second.
+func TestIntervalIsTurnedOnOpenConnections(t *testing.T) {
+	f := func(p push.Proto, ping string) {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			c := r.reluctant(p, 0)
+			r.turn("heartbeat."+p.String()+".interval", "1s")
+			got := make([]byte, 2*len(ping))
+			if _, err := io.ReadFull(c, got); err != nil || string(got) != ping+ping { // before c's deadline of 15 s
+				t.Errorf("read %q, %v; want two pings", got, err)
+			}
+		})
+	}
+	f(push.ProtoWS, "\x89\x00")
+	f(push.ProtoSSE, "3\r\n:\n\n\r\n")
+	f(push.ProtoStream, "10\r\n{\"type\":\"ping\"}\n\r\n")
+	t.Run("poll", func(t *testing.T) { // is not asked; the next one is told
+		r := newRig(t)
+		r.turn("heartbeat.poll.interval", "7s")
+		c := r.raw()
+		c.ask("user=u")
+		head, err := bufio.NewReader(c.response(200).Body).ReadString('\n')
+		if err != nil || !strings.Contains(head, `"ping_ms":7000,`) {
+			t.Errorf("hello %q, %v", head, err)
+		}
 	})
 }
 
