@@ -101,7 +101,9 @@ func keeperRecoverCommand() *cli.Command {
   keeper recover --peer k1=10.0.0.1:7411
   systemctl start keeper
 
---peer names each keeper that shall be left; give all of them the same list.`,
+--peer names each keeper that shall be left; give all of them the same list. Here:
+
+  pushctl keeper recover              says the same`,
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
 			return &hinted{usagef("keeper recover works on the disk of a stopped keeper: it belongs to the keeper program"),
@@ -140,25 +142,32 @@ func joinLine(s *keeperapi.Status, id string) *joining {
 	if id == "" {
 		j.ID = fmt.Sprintf("k%d", len(s.Members)+1)
 	}
-	words := []string{"keeper --id " + j.ID, "--api HOST:" + keeperapi.Port, "--raft HOST:7411"}
 	for _, m := range s.Members {
 		j.Join = append(j.Join, m.Address)
-		words = append(words, "--join "+m.Address)
 	}
-	j.Command = strings.Join(words, " ")
+	j.Command = strings.Join(j.lines(), " ")
 	return j
+}
+
+// lines are the command as it is shown.
+func (j *joining) lines() []string {
+	cert := "-tls-cert " + j.ID + ".pem"
+	key := "-tls-key " + j.ID + ".key"
+	return []string{"keeper --id " + j.ID + " --raft IP:7411", "--join " + strings.Join(j.Join, ","),
+		"--raft-tls-ca ca.pem --raft" + cert + " --raft" + key, "--api IP:" + keeperapi.Port + " --api" + cert + " --api" + key}
 }
 
 // joinLines explain it.
 func joinLines(s *keeperapi.Status, j *joining) []string {
-	lines := []string{"On the new machine, HOST being its own address:", ""}
-	lines = append(lines, "  "+strings.ReplaceAll(j.Command, " --join", " \\\n      --join"))
-	lines = append(lines, "", "It needs the TLS files of the cluster, as the others have them (keeper --help).", "Then: pushctl keeper status")
+	lines := []string{"On the new machine, IP being its own address:", "",
+		"  " + strings.Join(j.lines(), " \\\n         "), "",
+		"Its certificate is signed as those of the others. Then: pushctl keeper status"}
 	if n := len(s.Members) + 1; n%2 == 0 {
 		lines = append(lines, fmt.Sprintf("%d keepers bear no more losses than %d: add another.", n, n-1))
 	}
 	if loopback(j.Join) {
-		lines = append(lines, "The keepers listen on this machine only: give them another --raft address first.")
+		lines = append(lines, "The keepers here listen on this machine only, where no other can join: start them",
+			"with another --raft address first.")
 	}
 	return lines
 }

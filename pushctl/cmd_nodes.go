@@ -19,9 +19,9 @@ func nodesCommand(e *env) *cli.Command {
   pushctl nodes gw-3
   pushctl nodes forget gw-9           it will not come back`,
 		Subcommands: []*cli.Command{{
-			Name: "forget", Usage: "drop a node that will not come back; values set for it stay",
+			Name: "forget", Usage: "drop a node that is gone; values set for it stay",
 			UsageText: "pushctl nodes forget NAME", Description: "  pushctl nodes forget gw-9",
-			Action: e.onFleet(1, 1, keeperapi.RoleAdmin, nodesForget),
+			Action: e.onFleet(1, 1, keeperapi.RoleOperate, nodesForget),
 		}},
 		Action: e.onFleet(0, 1, keeperapi.RoleRead, nodesLook),
 	}

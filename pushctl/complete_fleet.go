@@ -19,7 +19,7 @@ const completeTime = 500 * time.Millisecond
 func fleetWords(ctx context.Context, e *env, l *line, command string) []candidate {
 	first := len(l.words) == 0
 	switch command {
-	case "knob get", "knob explain", "knob history":
+	case "knob get", "knob explain", "knob history", "knob freeze", "knob thaw": // a shell would expand the * of the last two
 		if first {
 			return knobNamesInReach(ctx, e, l)
 		}
@@ -33,10 +33,6 @@ func fleetWords(ctx context.Context, e *env, l *line, command string) []candidat
 	case "knob rollback":
 		if !first {
 			return knobNamesInReach(ctx, e, l)
-		}
-	case "knob freeze", "knob thaw":
-		if first {
-			return append(knobNamesInReach(ctx, e, l), candidate{keeperapi.AllKnobs, "all knobs"})
 		}
 	case "knob diff":
 		if len(l.words) < 2 {

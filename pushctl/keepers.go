@@ -124,6 +124,7 @@ type fleet struct {
 	*options
 	*keeperapi.Client
 	read keeperapi.Read
+	need keeperapi.Role // that the command takes
 }
 
 // fleet makes ready to ask the keepers that the flags name.
@@ -198,6 +199,7 @@ func (e *env) onFleet(least, most int, need keeperapi.Role, f func(*fleet, *cli.
 			return err
 		}
 		defer fl.Close()
-		return fl.explain(c.Context, f(fl, c), need)
+		fl.need = need
+		return fl.explain(c.Context, f(fl, c))
 	}
 }

@@ -59,7 +59,7 @@ func knobEdit(f *fleet, c *cli.Context) error {
 		d.forget()
 		return err
 	}
-	return d.kept(c.Context, f.explain(c.Context, err, keeperapi.RoleOperate))
+	return d.kept(c.Context, f.explain(c.Context, err))
 }
 
 // draft is the text in the editor and where it lies.

@@ -45,7 +45,8 @@ func knobImportCommand(e *env) *cli.Command {
 		Description: `Only what differs is changed, as one transaction of at most 1,000 changes. Values that the file does not name stay, unless --prune unsets them.
 
   pushctl knob import knobs.toml --dry-run
-  pushctl knob import knobs.toml --prune --why "$(git log -1 --format=%s)"`,
+  pushctl knob import knobs.toml --prune --why 'as in git, 4f2c1'
+  git show HEAD:knobs.toml | pushctl knob import -`,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "prune", Usage: "unset what the file does not name"},
 		}, changeFlags()...),

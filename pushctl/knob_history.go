@@ -109,6 +109,7 @@ func knobRollback(f *fleet, c *cli.Context) error {
 	if c.Bool("now") != c.Bool("all") {
 		return usagef("knob rollback: --now and --all go together, so that nobody breaks the glass by accident")
 	}
+	f.breakGlass(c)
 	ask, err := askOf(c)
 	if err != nil {
 		return err

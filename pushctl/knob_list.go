@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,6 +34,9 @@ func fleetKnobList(f *fleet, c *cli.Context) error {
 	ks, err := f.Knobs(c.Context, f.read)
 	if err != nil {
 		return err
+	}
+	if len(ks) == 0 {
+		fmt.Fprintln(f.err, "no node has joined yet: it is nodes that declare knobs; see pushctl nodes")
 	}
 	word, changed := c.Args().First(), c.Bool("changed")
 	ks = slices.DeleteFunc(ks, func(k keeperapi.KnobInfo) bool {

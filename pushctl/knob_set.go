@@ -111,6 +111,7 @@ func fleetKnobSet(f *fleet, c *cli.Context) error {
 	if err := checkSet(c); err != nil {
 		return err
 	}
+	f.breakGlass(c)
 	as, err := pairs(c, keeperapi.Scope(c.String("on")))
 	if err != nil {
 		return err
@@ -127,6 +128,13 @@ func fleetKnobSet(f *fleet, c *cli.Context) error {
 	t := keeperapi.Txn{Changes: as, ForMS: last.Milliseconds(), Guard: guard, IfRev: ifRev(c), NowAll: c.Bool("now")}
 	a, err := f.Txn(c.Context, keeperapi.TxnRequest{Txn: t, Ask: ask})
 	return f.answer(a, err, table.Terms(last, guard, f.now()))
+}
+
+// breakGlass notes that the command takes more than turning knobs does.
+func (f *fleet) breakGlass(c *cli.Context) {
+	if c.Bool("now") {
+		f.need = keeperapi.RoleAdmin
+	}
 }
 
 // answer prints what a change did, and fails when nodes have not followed.

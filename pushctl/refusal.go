@@ -49,8 +49,7 @@ func keeperCause(err error) string {
 }
 
 // explain says what to do about what keepers refuse, and about their silence.
-// need is the role that the command takes.
-func (f *fleet) explain(ctx context.Context, err error, need keeperapi.Role) error {
+func (f *fleet) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -58,7 +57,7 @@ func (f *fleet) explain(ctx context.Context, err error, need keeperapi.Role) err
 		return err
 	}
 	if e, ok := errors.AsType[*keeperapi.Error](err); ok {
-		return f.refused(ctx, err, e, need)
+		return f.refused(ctx, err, e)
 	}
 	if !isSilence(err) {
 		return err
@@ -124,20 +123,32 @@ func isUnknownSigner(err error) bool {
 }
 
 // refused adds the next step to a keeper's refusal.
-func (f *fleet) refused(ctx context.Context, err error, e *keeperapi.Error, need keeperapi.Role) error {
-	hint := refusalHint(e, need)
+func (f *fleet) refused(ctx context.Context, err error, e *keeperapi.Error) error {
+	hint := refusalHint(e, f.need)
 	switch e.Code {
 	case keeperapi.CodeUnknownKnob:
 		err = f.didYouMean(ctx, err, e)
 	case keeperapi.CodeRevision:
 		hint = f.whoChanged(ctx, e.Knob) + hint
 	case keeperapi.CodePreflight:
-		hint = refusals(e.Refused) + hint
+		hint = refusals(e) + hint
 	}
-	if hint == "" {
+	if hint = unsaid(hint, e.Message); hint == "" {
 		return err
 	}
-	return &hinted{err, strings.TrimRight(hint, "\n")}
+	return &hinted{err, hint}
+}
+
+// unsaid leaves the lines out whose command the message gives already.
+func unsaid(hint, message string) string {
+	var lines []string
+	for l := range strings.SplitSeq(strings.TrimRight(hint, "\n"), "\n") {
+		_, command, found := strings.Cut(l, "pushctl ")
+		if !found || !strings.Contains(message, "pushctl "+strings.TrimSpace(command)) {
+			lines = append(lines, l)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // refusalHint is the next step that follows from the code alone.
@@ -152,7 +163,8 @@ func refusalHint(e *keeperapi.Error, need keeperapi.Role) string {
 			"  get one           an admin: pushctl keeper tokens add NAME --role " + string(need) + "\n" +
 			"  without one       on the keeper's machine: sudo pushctl …"
 	case keeperapi.CodeRole:
-		return "  it takes the role " + string(need) + "; an admin gives it: pushctl keeper tokens add NAME --role " + string(need)
+		return "  get one           an admin: pushctl keeper tokens add NAME --role " + string(need) + "\n" +
+			"  without one       on the keeper's machine: sudo pushctl …"
 	case keeperapi.CodeUnknownKnob:
 		return "  all names         pushctl knob list"
 	case keeperapi.CodeSyntax, keeperapi.CodeRange:
@@ -160,7 +172,7 @@ func refusalHint(e *keeperapi.Error, need keeperapi.Role) string {
 	case keeperapi.CodeRevision:
 		return "  all changes       pushctl knob history " + name
 	case keeperapi.CodePreflight:
-		return "  nothing was changed; leave those nodes out with --on SCOPE, or choose another value"
+		return "  nothing was changed; choose another value, or leave those nodes out with --on SCOPE"
 	case keeperapi.CodeFrozen:
 		return "  who and why       pushctl knob freezes\n  let go            pushctl knob thaw " + name
 	case keeperapi.CodeNoLeader, keeperapi.CodeNotLeader:
@@ -177,9 +189,14 @@ func refusalHint(e *keeperapi.Error, need keeperapi.Role) string {
 	return ""
 }
 
-// refusals lists the nodes that would not take a change, the first 10.
-func refusals(rs []keeperapi.Refusal) string {
+// refusals lists the nodes that would not take a change, the first 10, unless
+// the message names the only one.
+func refusals(e *keeperapi.Error) string {
 	const most = 10
+	rs := e.Refused
+	if len(rs) == 1 && strings.Contains(e.Message, rs[0].Reason) {
+		return ""
+	}
 	var b strings.Builder
 	for _, r := range rs[:min(most, len(rs))] {
 		fmt.Fprintf(&b, "  %-16s  %s\n", table.Safe(r.Node), table.Safe(r.Reason))

@@ -130,8 +130,11 @@ func preflight(p *keeperapi.Preflight, st Style) []string {
 		mark = Warn
 	}
 	text := fmt.Sprintf("%s of %s accept", Count(p.Accepted), Plural(int64(p.Asked), "node"))
-	if p.Asked == 0 {
+	switch p.Asked {
+	case 0:
 		text = "no node to ask"
+	case 1:
+		text += "s"
 	}
 	lines := []string{label("pre-flight", st.Apply(mark, text))}
 	if len(p.Silent) > 0 {

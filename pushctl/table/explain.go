@@ -54,18 +54,18 @@ func layerLines(e *keeperapi.Explain) []string {
 		def = value(e.Decl.Default)
 	}
 	say[keeperapi.LayerDefault] = []string{def}
-	lines := []string{" "}
+	lines := []string{""}
 	for _, l := range []keeperapi.Layer{keeperapi.LayerCanary, keeperapi.LayerNode, keeperapi.LayerGroup, keeperapi.LayerFleet, keeperapi.LayerDefault} {
-		item := " " + string(l) + "  " + Pad(or(strings.Join(say[l], ", ")), 6, false)
+		item := string(l) + "  " + or(strings.Join(say[l], ", "))
 		last := &lines[len(lines)-1]
-		if Width(*last)+Width(item) > Columns {
-			lines = append(lines, " "+item)
-			continue
+		switch {
+		case *last == "":
+			*last = "  " + item
+		case Width(*last)+3+Width(item) > Columns:
+			lines = append(lines, "  "+item)
+		default:
+			*last += "   " + item
 		}
-		*last += item
-	}
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	return lines
 }

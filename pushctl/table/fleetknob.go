@@ -9,7 +9,8 @@ import (
 	"pushfleet/internal/keeperapi"
 )
 
-// FleetKnobs renders the knobs of a fleet: what all have, and who differs.
+// FleetKnobs renders the knobs of a fleet: what all have, and who differs. Of
+// a screen that is not wide RANGE yields first.
 func FleetKnobs(ks []keeperapi.KnobInfo, now time.Time, wide bool, st Style) []string {
 	if len(ks) == 0 {
 		return []string{"no knob matches"}
@@ -18,7 +19,7 @@ func FleetKnobs(ks []keeperapi.KnobInfo, now time.Time, wide bool, st Style) []s
 	if wide {
 		width = 0
 	}
-	g := &Grid{Columns: []Column{{Head: "KNOB"}, {Head: "VALUE", Right: true, Flex: true}, {Head: "DEFAULT", Right: true},
+	g := &Grid{Columns: []Column{{Head: "KNOB"}, {Head: "VALUE", Right: true}, {Head: "DEFAULT", Right: true},
 		{Head: "ELSEWHERE", Flex: true}, {Head: "RANGE", Flex: true}, {Head: "ACTS", Spare: true}, {Head: "RISK", Spare: true},
 		{Head: "NODES", Right: true, Wide: true}, {Head: "REV", Right: true, Wide: true}, {Head: "LAST", Wide: true}, {Head: "HELP", Wide: true}}}
 	set := 0
@@ -47,7 +48,7 @@ func fleetKnobCells(k *keeperapi.KnobInfo, now time.Time, wide bool) []Text {
 	}
 	span := declRange(&k.Decl)
 	if !wide { // who differs is worth more room
-		span = Cut(span, 12)
+		span = Cut(span, 10)
 	}
 	return []Text{{S: Safe(k.Name)}, {value(val), mark}, {S: def}, {S: elsewhere(k, now)}, {S: span},
 		{S: acts(k.Acts)}, {S: or(k.Risk)}, {S: Count(k.Nodes)}, {S: rev}, {S: last}, {S: Safe(k.Help)}}

@@ -31,6 +31,9 @@ type HistoryRow struct {
 // is forgotten, 0 for none; several shows the knobs' names.
 func History(rows []HistoryRow, floor uint64, several bool, now time.Time, wide bool, st Style) []string {
 	if len(rows) == 0 {
+		if several {
+			return []string{"nobody has changed any knob"}
+		}
 		return []string{"nobody has changed it" + orNone(floor > 0, " since "+Rev(floor)+"; what was before is forgotten")}
 	}
 	width := Columns

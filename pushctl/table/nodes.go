@@ -71,6 +71,9 @@ func NodeState(n *keeperapi.NodeInfo) (string, Mark) {
 
 // nodeKnobs says how far a node is with the knobs.
 func nodeKnobs(n *keeperapi.NodeInfo) (string, Mark) {
+	if n.Knobs.Applied == 0 && n.Current { // nothing has been set yet
+		return "current", Plain
+	}
 	at := Rev(n.Knobs.Applied)
 	switch {
 	case n.DeadForMS > 0:
