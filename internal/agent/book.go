@@ -176,6 +176,30 @@ func (b *book) prove(then time.Time) (proved bool) {
 	return proved
 }
 
+// welcomeBack takes values off probation that are what the process has survived
+// already, as after a temporary one.
+func (b *book) welcomeBack(proven book) {
+	for name, it := range b.items {
+		old := proven.items[name]
+		same := it.itsOwn() && old.itsOwn() || it.reason == "" && old.reason == "" &&
+			it.want.held != nil && old.want.held != nil && it.want.revision == old.want.revision
+		if same && !it.young.IsZero() {
+			it.young = time.Time{}
+			b.items[name] = it
+		}
+	}
+}
+
+// outlive takes values off probation that are over by themselves.
+func (b *book) outlive(now time.Time) {
+	for name, it := range b.items {
+		if it.reason == "" && !it.want.at(now).first {
+			it.young = time.Time{}
+			b.items[name] = it
+		}
+	}
+}
+
 // survived is the book with what before had in place of the young.
 func (b book) survived(before book) book {
 	out := b.clone()

@@ -66,6 +66,9 @@ func (a *Agent) recall(now time.Time) {
 	}
 	newest, touched := a.load(fileNewest, now)
 	before, _ := a.load(fileBefore, now)
+	if newest != nil {
+		newest.outlive(now)
+	}
 	var next book
 	switch {
 	case newest == nil && before == nil:
@@ -141,10 +144,12 @@ func (a *Agent) afterCrash(newest, before *book, touched time.Time) book {
 
 // name says what the generation before is called, up to a revision.
 func (b *book) name(below uint64) string {
-	if len(b.items) == 0 || below == 0 {
-		return "its own defaults"
+	for _, it := range b.items {
+		if it.force.held != nil {
+			return fmt.Sprintf("r%d", below)
+		}
 	}
-	return fmt.Sprintf("r%d", below)
+	return "its own defaults"
 }
 
 // lifeAfter says how long the process lived after it had applied values; it

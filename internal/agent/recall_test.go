@@ -147,6 +147,38 @@ func TestCrashTakesBackOnlyWhatIsYoung(t *testing.T) {
 	})
 }
 
+func TestCrashDoesNotBlameWhatIsOver(t *testing.T) {
+	f := func(what string, ended func(n *node)) {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := fresh(t).start(true)
+				n.full(3, knobs{ping: fleet(3, "10s")})
+				n.pass(probation + time.Second)
+				n.delta(6, knobs{ping: until(fleet(6, "5s"), n.now()+3000, *later("10s"))})
+				n.pass(4 * time.Second)
+				ended(n)
+				n.pass(time.Second)
+				n.die()
+				n.start(true)
+				if s, _ := n.registry.Get(ping); s.Value != "10s" {
+					t.Errorf("came back on %s", s.Value)
+				}
+				if h := (handler{n.Agent}).Hello(false); h.Knobs.Nacked != 0 {
+					t.Errorf("hello %+v", h.Knobs)
+				}
+				if ack := n.full(7, knobs{ping: fleet(3, "10s")}); ack != (keeperapi.Ack{Offered: 7, Applied: 7}) {
+					t.Errorf("ack %+v", ack)
+				}
+				n.holds(ping, "10s fleet r3")
+				n.drifts()
+				n.end()
+			})
+		})
+	}
+	f("by itself", func(*node) {})
+	f("said by the keepers", func(n *node) { n.delta(7, knobs{ping: fleet(3, "10s")}) })
+}
+
 func TestCrashWithoutAGenerationBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := fresh(t).start(true)

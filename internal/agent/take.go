@@ -70,6 +70,7 @@ func (a *Agent) take(next book, now time.Time) {
 			next.items[name] = it
 		}
 	}
+	next.welcomeBack(a.proven)
 	next.acknowledge(old)
 	a.book = next
 	a.retryAt = time.Time{}
