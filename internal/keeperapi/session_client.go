@@ -86,7 +86,7 @@ func (s *Session) Run(ctx context.Context) error {
 		return errors.New("no address of a keeper is known; name one with --keeper")
 	}
 	k := newSeeker(s.c.sites, s.c.o)
-	complaints := map[string]bool{}
+	o := newOutage(time.Now())
 	for ctx.Err() == nil {
 		to := k.pick()
 		began := time.Now()
@@ -96,9 +96,9 @@ func (s *Session) Run(ctx context.Context) error {
 		}
 		lived := heard.Sub(began)
 		if lived >= settled {
-			clear(complaints)
+			o = newOutage(time.Now())
 		}
-		s.note(to, heard, err, complaints)
+		s.note(to, heard, err, o)
 		if !sleep(ctx, k.failed(to, err, lived)) {
 			break
 		}
@@ -124,18 +124,31 @@ const (
 	complainAfter = time.Second
 )
 
-// note keeps why there is no session, and logs it once per outage and cause.
-func (s *Session) note(to *site, heard time.Time, err error, told map[string]bool) {
-	s.lost(heard, err)
-	if heard.IsZero() {
-		_, _, since := s.State()
-		if text := err.Error(); !told[text] && len(told) < complaintsMax && time.Since(since) >= complainAfter {
-			told[text] = true
-			s.log.Warn("no session with a keeper", "addr", to.addr, "err", err)
-		}
-		return
+// outage is a time without a session that stood.
+type outage struct {
+	began time.Time
+	told  map[string]bool // logged already
+}
+
+func newOutage(now time.Time) *outage { return &outage{now, map[string]bool{}} }
+
+// tell decides whether a cause is to be logged, each once.
+func (o *outage) tell(cause string, now time.Time) bool {
+	if o.told[cause] || len(o.told) == complaintsMax || now.Sub(o.began) < complainAfter {
+		return false
 	}
-	s.log.Warn("session with the keeper ended", "addr", to.addr, "err", err)
+	o.told[cause] = true
+	return true
+}
+
+// note keeps why there is no session, and logs it once per outage and cause.
+func (s *Session) note(to *site, heard time.Time, err error, o *outage) {
+	s.lost(heard, err)
+	if !heard.IsZero() {
+		s.log.Warn("session with the keeper ended", "addr", to.addr, "err", err)
+	} else if o.tell(err.Error(), time.Now()) {
+		s.log.Warn("no session with a keeper", "addr", to.addr, "err", err)
+	}
 }
 
 // lost marks the session as down; heard is when it was last up, if it was.

@@ -205,6 +205,25 @@ func TestSessionComplainsOnce(t *testing.T) {
 	}
 }
 
+func TestOutageTellsEachCauseOnce(t *testing.T) {
+	began := time.Now()
+	o := newOutage(began)
+	f := func(cause string, after time.Duration, want bool) {
+		t.Helper()
+		if o.tell(cause, began.Add(after)) != want {
+			t.Errorf("%s after %s: told %t", cause, after, !want)
+		}
+	}
+	f("a", 0, false) // an election takes its time
+	f("a", complainAfter, true)
+	f("a", time.Hour, false)
+	f("b", time.Hour, true)
+	for i := range complaintsMax - 2 {
+		f(fmt.Sprint(i), time.Hour, true)
+	}
+	f("one too many", time.Hour, false)
+}
+
 func TestSessionSays(t *testing.T) {
 	k := newKeeper(t)
 	s, _ := follow(t, &obedient{}, k)
