@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -376,6 +378,12 @@ func TestBeat(t *testing.T) {
 		defer n.end()
 		if b := (handler{n.Agent}).Beat(); b.Health != "draining" || b.Load["conns"] != 3 || b.Figures["drops.10s"] != 0.2 {
 			t.Errorf("%+v", b)
+		}
+		n.figures.set("share", math.NaN())
+		n.figures.set("ratio", math.Inf(1))
+		b := (handler{n.Agent}).Beat()
+		if _, err := json.Marshal(b); err != nil || len(b.Figures) != 2 {
+			t.Errorf("%+v cannot be sent: %v", b, err)
 		}
 		n.Agent.cfg.Status, n.Agent.cfg.Figures = nil, nil
 		if b := (handler{n.Agent}).Beat(); b.Health != "serving" || b.Figures != nil {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math"
 	"time"
 
 	"pushfleet/internal/keeperapi"
@@ -60,6 +61,7 @@ func (h handler) Beat() keeperapi.Beat {
 	b := keeperapi.Beat{Health: "serving", Figures: h.figures()}
 	if h.cfg.Status != nil {
 		b.Health, b.Load = h.cfg.Status()
+		b.Load = finite(b.Load)
 	}
 	return b
 }
@@ -68,7 +70,19 @@ func (a *Agent) figures() map[string]float64 {
 	if a.cfg.Figures == nil {
 		return nil
 	}
-	return a.cfg.Figures()
+	return finite(a.cfg.Figures())
+}
+
+// finite leaves out what is no number, as a share of nothing: JSON has no word
+// for it, and a guard takes it as unknown.
+func finite(figures map[string]float64) map[string]float64 {
+	out := make(map[string]float64, len(figures))
+	for name, v := range figures {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // say tells the keepers something, if there are any.

@@ -91,6 +91,11 @@ func (a *Agent) takeStored(next book, now time.Time) {
 	next.advance(now)
 	taken := a.judge(&next, a.book, a.candidates(&next, now))
 	a.book = next
+	for name, it := range next.items {
+		if it.reason == keeperapi.DriftNacked {
+			a.cfg.Log.Warn("a value of the last known good is not in force", "knob", name, "reason", it.why)
+		}
+	}
 	if err := a.apply(taken); err != nil {
 		a.cfg.Log.Error("the last known good cannot be put in force", "err", err)
 	}

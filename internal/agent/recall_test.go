@@ -147,6 +147,29 @@ func TestCrashTakesBackOnlyWhatIsYoung(t *testing.T) {
 	})
 }
 
+func TestAnotherBuildMayRefuseItsLastKnownGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		n.full(4, knobs{ping: fleet(3, "10s"), size: fleet(4, "1KiB")})
+		n.end()
+		r := knob.NewRegistry() // of a build with a smaller range
+		r.Duration(knob.Spec{Name: ping}, 30*time.Second, 20*time.Second, time.Minute)
+		r.Bytes(knob.Spec{Name: size}, 0, 0, 1<<20)
+		n.cfg.Registry = r
+		a, err := New(n.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.registry = r
+		n.holds(ping, "30s default")
+		n.holds(size, "1KiB fleet r4")
+		if d := a.State().Drift; len(d) != 1 || d[0].Reason != keeperapi.DriftNacked || d[0].Knob != ping {
+			t.Errorf("drift %+v", d)
+		}
+		n.logs("is not in force")
+	})
+}
+
 func TestCrashDoesNotBlameWhatIsOver(t *testing.T) {
 	f := func(what string, ended func(n *node)) {
 		t.Run(what, func(t *testing.T) {
