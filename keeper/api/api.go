@@ -195,7 +195,8 @@ func (s *Server) linear(f func(*http.Request) (any, error)) handler {
 }
 
 // leader serves a change here if this member leads, and has the leader serve
-// it otherwise.
+// it otherwise. What is judged is the state of now: a leader that is new has
+// perhaps not carried out all that was committed.
 func (s *Server) leader(f func(context.Context, *http.Request, identity) (any, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request, who identity) error {
 		if !s.cfg.Member.Leads() {
@@ -209,6 +210,9 @@ func (s *Server) leader(f func(context.Context, *http.Request, identity) (any, e
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), changeWait+keeperapi.WaitMaxMS*time.Millisecond)
 		defer cancel()
+		if err := s.cfg.Member.Linearize(ctx); err != nil {
+			return err
+		}
 		v, err := f(ctx, r, who)
 		if err != nil {
 			return err

@@ -114,9 +114,6 @@ func (s *Server) commit(ctx context.Context, c *change, guarded string) (*keeper
 			return nil, refuse(keeperapi.CodeGuard, "%s", err)
 		}
 	}
-	if err := s.cfg.Member.Linearize(ctx); err != nil { // so that what is judged and shown is of now
-		return nil, err
-	}
 	out := &keeperapi.Answer{DryRun: c.ask.DryRun}
 	// A change that was made before only asks for its answer again.
 	again := c.ID != "" && s.cfg.State.Answered(c.ID)

@@ -33,6 +33,7 @@ type catalogue struct {
 	decls   map[string][]declared
 	values  map[keeperapi.Scope]map[string]*keeperapi.Value
 	scopes  []keeperapi.Scope // the weakest first
+	last    map[string]uint64 // knob → revision of its last change
 	running map[string]string // knob → rollout
 }
 
@@ -43,7 +44,8 @@ type declared struct {
 }
 
 func (s *Server) catalogue() *catalogue {
-	c := &catalogue{s: s, decls: map[string][]declared{}, values: s.cfg.State.Values(), running: map[string]string{}}
+	c := &catalogue{s: s, decls: map[string][]declared{}, running: map[string]string{}}
+	c.values, c.last = s.cfg.State.ValuesWithLast()
 	live := map[string]int{}
 	for _, n := range s.cfg.State.Nodes() {
 		if !n.Dead {
@@ -98,7 +100,7 @@ func weakestFirst(a, b keeperapi.Scope) int {
 }
 
 func (c *catalogue) info(name string) keeperapi.KnobInfo {
-	out := keeperapi.KnobInfo{Rollout: c.running[name], Frozen: c.s.cfg.State.Frozen(name), Last: c.s.cfg.State.Last(name)}
+	out := keeperapi.KnobInfo{Rollout: c.running[name], Frozen: c.s.cfg.State.Frozen(name), Last: c.last[name]}
 	all := c.decls[name]
 	most := 0
 	for i, d := range all {

@@ -42,7 +42,7 @@ func TestLinearizable(t *testing.T) {
 	declared(t, c, len(knobs))
 	remember(t, c)
 
-	log := &ledger{began: time.Now()}
+	log := &ledger{began: time.Now(), lost: map[keeperapi.Code]int{}, why: map[string]string{}}
 	ctx, cancel := context.WithTimeout(t.Context(), nemesisTime(t))
 	defer cancel()
 	var work sync.WaitGroup
@@ -60,7 +60,7 @@ func TestLinearizable(t *testing.T) {
 	}
 	judge(t, log.history())
 	past := committed(t, k, knobs)
-	settle(t, log.history(), past)
+	settle(t, log, past)
 	obeyed(t, node, past)
 }
 
@@ -125,6 +125,7 @@ type ledger struct {
 	mu    sync.Mutex
 	ops   []porcupine.Operation
 	lost  map[keeperapi.Code]int // calls that were refused because nobody led, and so on
+	why   map[string]string      // of lost changes, by value
 }
 
 // noteOp adds an operation; one that is open never returns.
@@ -139,13 +140,11 @@ func (l *ledger) noteOp(client int, in asked, out told, began, ended time.Time) 
 }
 
 // noteLost counts a call that certainly changed nothing and told nothing.
-func (l *ledger) noteLost(err error) {
+func (l *ledger) noteLost(in asked, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lost == nil {
-		l.lost = map[keeperapi.Code]int{}
-	}
 	l.lost[cmp.Or(code(err), "silence")]++
+	l.why[in.value] = fmt.Sprintf("%s %s: %v", time.Now().UTC().Format(time.RFC3339Nano), code(err), err)
 }
 
 func (l *ledger) history() []porcupine.Operation {
@@ -213,10 +212,10 @@ func (c *caller) run(ctx context.Context) {
 }
 
 func (c *caller) get(ctx context.Context, ask *keeperapi.Client, knob string) {
-	began := time.Now()
+	in, began := asked{verb: verbGet, knob: knob}, time.Now()
 	info, err := ask.Knob(ctx, knob, keeperapi.Read{})
 	if err != nil {
-		c.log.noteLost(err)
+		c.log.noteLost(in, err)
 		return
 	}
 	out := told{revision: info.Last}
@@ -226,7 +225,7 @@ func (c *caller) get(ctx context.Context, ask *keeperapi.Client, knob string) {
 		}
 	}
 	c.seen[knob] = out.revision
-	c.log.noteOp(c.id, asked{verb: verbGet, knob: knob}, out, began, time.Now())
+	c.log.noteOp(c.id, in, out, began, time.Now())
 }
 
 func (c *caller) change(ctx context.Context, ask *keeperapi.Client, v verb, knob string) {
@@ -247,7 +246,7 @@ func (c *caller) change(ctx context.Context, ask *keeperapi.Client, v verb, knob
 	case code(err) == keeperapi.CodeUnknownState:
 		c.log.noteOp(c.id, in, told{open: true}, began, ended)
 	default:
-		c.log.noteLost(err)
+		c.log.noteLost(in, err)
 	}
 }
 
@@ -303,10 +302,10 @@ func sameChange(a, b keeperapi.Change) bool {
 }
 
 // settle holds what clients were told against what was committed.
-func settle(t *testing.T, history []porcupine.Operation, past map[string][]keeperapi.Change) {
+func settle(t *testing.T, log *ledger, past map[string][]keeperapi.Change) {
 	t.Helper()
 	outcome := map[string]porcupine.Operation{} // by value
-	for _, o := range history {
+	for _, o := range log.history() {
 		if in := o.Input.(asked); in.verb != verbGet {
 			outcome[in.value] = o
 		}
@@ -316,7 +315,7 @@ func settle(t *testing.T, history []porcupine.Operation, past map[string][]keepe
 		for _, c := range changes {
 			o, ok := outcome[c.New.Value]
 			if out, _ := o.Output.(told); !ok || out.refused || o.Input.(asked).knob != knob {
-				t.Errorf("r%d of %s = %s was made although nobody was told so: %+v", c.Revision, knob, c.New.Value, o)
+				t.Errorf("r%d of %s = %s was made, which was told as not made: %s %+v", c.Revision, knob, c.New.Value, log.why[c.New.Value], out)
 			}
 			if done[c.New.Value] != 0 {
 				t.Errorf("%s = %s was made twice, at r%d and r%d", knob, c.New.Value, done[c.New.Value], c.Revision)
@@ -336,9 +335,8 @@ func settle(t *testing.T, history []porcupine.Operation, past map[string][]keepe
 func obeyed(t *testing.T, n *scribe, past map[string][]keeperapi.Change) {
 	t.Helper()
 	last := uint64(0)
-	for knob, changes := range past {
+	for _, changes := range past {
 		last = max(last, changes[len(changes)-1].Revision)
-		_ = knob
 	}
 	eventually(t, "the node has caught up", func() bool {
 		notes := n.written()

@@ -70,3 +70,37 @@ func TestReadersMeanwhile(t *testing.T) {
 	close(done)
 	readers.Wait()
 }
+
+// What is read for a compare-and-set is of one moment.
+func TestValuesWithLast(t *testing.T) {
+	s := New()
+	must(t, s, Command{Op: OpJoin, At: start, Body: joinOf("gw-0", nil, fleetSchema(), 90_000)})
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	seen := 0
+	reader.Go(func() { // until done
+		for {
+			values, last := s.ValuesWithLast()
+			if v := values["fleet"]["tap.on"]; v != nil {
+				seen++
+				if v.Revision != last["tap.on"] {
+					t.Errorf("the value is of r%d, the last change of r%d", v.Revision, last["tap.on"])
+				}
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	for i := range 2000 {
+		value := []string{"on", "off"}[i%2]
+		must(t, s, Command{Op: OpTxn, At: start, Body: keeperapi.Txn{Changes: []keeperapi.Assign{{Knob: "tap.on", Scope: "fleet", Value: value}}}})
+	}
+	close(done)
+	reader.Wait()
+	if seen == 0 {
+		t.Error("nothing was read")
+	}
+}

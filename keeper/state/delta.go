@@ -66,6 +66,19 @@ func (s *State) Last(knob string) uint64 {
 	return 0
 }
 
+// ValuesWithLast is Values with the revision of each knob's last change, both
+// of one moment: who reads a value and then compares and sets by that revision
+// must not overwrite what he has not seen.
+func (s *State) ValuesWithLast() (values map[keeperapi.Scope]map[string]*keeperapi.Value, last map[string]uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	last = make(map[string]uint64, len(s.history))
+	for knob, h := range s.history {
+		last[knob] = h.Last
+	}
+	return s.copyScopes(), last
+}
+
 // Marks returns the revision and the values' revision of one moment.
 func (s *State) Marks() (revision, values uint64) {
 	s.mu.RLock()
