@@ -291,6 +291,9 @@ func (s *Server) deltas(events []keeperapi.Event) []keeperapi.Delta {
 			continue
 		}
 		d := keeperapi.Delta{Knob: e.Knob, Scope: e.Scope, Old: e.Old, New: e.Value}
+		if e.Rollout != "" && e.Old == "" { // lies over what the scope says
+			d.Old = s.cfg.State.Says(e.Scope, e.Knob)
+		}
 		if decl, err := s.declaration(e.Knob); err == nil {
 			d.Unit, d.Acts, d.Risk = decl.Unit, decl.Acts, decl.Risk
 			if d.Scope == keeperapi.Fleet {

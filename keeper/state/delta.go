@@ -93,3 +93,11 @@ func (s *State) Whole() (values map[keeperapi.Scope]map[string]*keeperapi.Value,
 	defer s.mu.RUnlock()
 	return s.copyScopes(), s.revision
 }
+
+// Says returns what a scope says about a knob, "" for nothing. Rollouts lie
+// over it.
+func (s *State) Says(scope keeperapi.Scope, knob string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return text(s.at(place{scope, knob}))
+}
