@@ -7,21 +7,21 @@ TIMEOUT  ?= 10m
 SOAK     ?= 30m
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
-LDFLAGS  ?= $(if $(VERSION),-X pushfleet/pushd/node.Version=$(VERSION))
+LDFLAGS  ?= $(if $(VERSION),-X pushfleet/pushd/node.Version=$(VERSION) -X pushfleet/keeper/member.Version=$(VERSION))
 export CGO_ENABLED ?= 0
 
 # The browser and proxy tests have a target of their own.
 packages = $(shell $(GO) list ./... | grep -v '/e2e')
 
-.PHONY: all help build check lint test unit race bench bench-million fuzz e2e soak run install clean deps
+.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak run install clean deps
 
 all: check build unit ## format check, vet, build and tests without a browser
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/pushd and bin/pushctl
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./pushd ./pushctl
+build: ## bin/pushd, bin/keeper and bin/pushctl
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./pushd ./keeper ./pushctl
 
 run: build ## a node on loopback with a little traffic, until ctrl-C
 	@scripts/run.sh
@@ -60,11 +60,15 @@ bench-million: build ## 900,000 connections to one node
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	scripts/fuzz.sh $(FUZZTIME)
 
+bench-keeper: build ## three keepers with up to 4,000 nodes, beside etcd if it is installed
+	scripts/bench-keeper.sh
+
 soak: build ## steady load for SOAK (30m); fails when a message is lost
 	scripts/soak.sh $(SOAK)
 
 install: build ## into PREFIX (/usr/local), with completions
 	install -D -m 755 bin/pushd $(DESTDIR)$(PREFIX)/bin/pushd
+	install -D -m 755 bin/keeper $(DESTDIR)$(PREFIX)/bin/keeper
 	install -D -m 755 bin/pushctl $(DESTDIR)$(PREFIX)/bin/pushctl
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
