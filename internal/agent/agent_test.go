@@ -316,12 +316,39 @@ func TestOlderRevisions(t *testing.T) {
 		if ack := n.full(5, knobs{ping: fleet(5, "7s")}); ack != (keeperapi.Ack{Offered: 5, Applied: 5}) {
 			t.Errorf("ack %+v", ack)
 		}
-		n.logs("recovered from an older state")
+		n.logs("were recovered from an older state")
 		n.holds(ping, "7s fleet r5")
 		n.holds(size, "64KiB default")
 		if h := (handler{n.Agent}).Hello(false); h.From != 5 || h.Knobs.Applied != 5 {
 			t.Errorf("hello %+v", h)
 		}
+	})
+}
+
+func TestOtherKeepersCountOtherwise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		send := func(cluster string, revision uint64, k knobs) keeperapi.Ack {
+			return handler{n.Agent}.Update(keeperapi.Update{Cluster: cluster, Full: true, Revision: revision, Position: revision, Knobs: k, Now: n.now()})
+		}
+		send("A", 9, knobs{ping: guarded(fleet(9, "10s"), "drops.10s < 5/s", nil), size: fleet(8, "1KiB")})
+		n.figures.set("drops.10s", 6)
+		n.pass(time.Second)
+		n.drifts("heartbeat.ping 10s 20s guard")
+		n.figures.set("drops.10s", 0)
+		n.end()
+		n.start(true)
+		if h := (handler{n.Agent}).Hello(false); h.Cluster != "A" || h.From != 9 {
+			t.Errorf("hello %+v", h)
+		}
+		// The same number there is another value.
+		if ack := send("B", 9, knobs{ping: guarded(fleet(9, "5s"), "drops.10s < 5/s", nil)}); ack != (keeperapi.Ack{Offered: 9, Applied: 9}) {
+			t.Errorf("ack %+v", ack)
+		}
+		n.holds(ping, "5s fleet r9")
+		n.holds(size, "64KiB default")
+		n.drifts()
+		n.end()
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 // book is all that a node knows of what it must hold. It is pure: what it says
 // depends on itself and the time that is passed in.
 type book struct {
+	cluster  string // whose numbers these are
 	revision uint64 // of the last update
 	position uint64 // of the last update; 0 asks for everything
 	ack      keeperapi.Ack
@@ -45,12 +46,15 @@ func (b book) clone() book {
 // taken. What is given up stays so while the keepers say the same revision.
 func (b book) merge(u keeperapi.Update, at time.Time) book {
 	next := b.clone()
-	if u.Full && u.Revision < b.revision { // of keepers that were recovered: all that was counted is void
+	if b.foreign(u) { // all that was counted is void
 		for name := range b.items {
 			next.items[name] = item{}
 		}
 	}
 	next.revision, next.position = u.Revision, u.Position
+	if u.Cluster != "" {
+		next.cluster = u.Cluster
+	}
 	now := clock{u.Now, at}
 	for name, h := range u.Knobs {
 		old, known := next.items[name]
@@ -72,6 +76,12 @@ func (b book) merge(u keeperapi.Update, at time.Time) book {
 		next.items[name] = it
 	}
 	return next
+}
+
+// foreign tells whether an update is of keepers that count otherwise: recovered
+// ones, from an older state, or others.
+func (b *book) foreign(u keeperapi.Update) bool {
+	return u.Full && (u.Revision < b.revision || b.cluster != "" && u.Cluster != "" && b.cluster != u.Cluster)
 }
 
 // told returns the item after the keepers have said what it must be.

@@ -25,6 +25,7 @@ type sealed struct {
 
 type content struct {
 	Version  int                 `json:"version"`
+	Cluster  string              `json:"cluster,omitempty"`
 	Node     string              `json:"node"`
 	Revision uint64              `json:"revision"`
 	Position uint64              `json:"position"`
@@ -53,7 +54,7 @@ type fileChain struct {
 // encode writes a book as it is now.
 func encode(b *book, node string, now time.Time) ([]byte, error) {
 	w := wall{now, keeperapi.TimeOf(now)}
-	c := content{Version: fileVersion, Node: node, Revision: b.revision, Position: b.position, Ack: b.ack,
+	c := content{Version: fileVersion, Node: node, Cluster: b.cluster, Revision: b.revision, Position: b.position, Ack: b.ack,
 		Saved: w.ms, Knobs: map[string]fileKnob{}}
 	for name, it := range b.items {
 		k := fileKnob{Want: w.chain(&it.want), Reason: it.reason, Why: it.why, Young: w.show(it.young)}
@@ -99,7 +100,7 @@ func (c *content) book(now time.Time) book {
 	// A clock that stands before the moment of writing was set back: what was
 	// left then is all that can be left.
 	w := wall{now, max(keeperapi.TimeOf(now), c.Saved)}
-	b := book{revision: c.Revision, position: c.Position, ack: c.Ack}.clone()
+	b := book{cluster: c.Cluster, revision: c.Revision, position: c.Position, ack: c.Ack}.clone()
 	for name, k := range c.Knobs {
 		it := item{want: w.back(&k.Want), reason: k.Reason, why: k.Why}
 		it.force = it.want

@@ -16,7 +16,7 @@ func (h handler) Hello(definition bool) keeperapi.Hello {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := &a.cfg
-	hello := keeperapi.Hello{From: a.book.position, Join: keeperapi.Join{ID: c.ID, Epoch: c.Epoch, Address: c.Address,
+	hello := keeperapi.Hello{From: a.book.position, Cluster: a.book.cluster, Join: keeperapi.Join{ID: c.ID, Epoch: c.Epoch, Address: c.Address,
 		Version: c.Version, Labels: c.Labels, Schema: a.own.hash, Knobs: a.book.ack}}
 	if definition {
 		hello.Definition = a.own.schema
@@ -37,8 +37,9 @@ func (h handler) Update(u keeperapi.Update) keeperapi.Ack {
 		a.cfg.Log.Warn("an update is older than what the node holds: not taken", "revision", u.Revision, "have", a.book.revision)
 		return a.book.ack
 	}
-	if u.Full && u.Revision < a.book.revision {
-		a.cfg.Log.Warn("the keepers were recovered from an older state: theirs is taken", "revision", u.Revision, "have", a.book.revision)
+	if a.book.foreign(u) {
+		a.cfg.Log.Warn("the keepers are others, or were recovered from an older state: theirs is taken",
+			"revision", u.Revision, "have", a.book.revision, "cluster", u.Cluster)
 	}
 	a.look()
 	for name, held := range u.Knobs {

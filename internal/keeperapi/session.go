@@ -27,8 +27,11 @@ type NodeFrame struct {
 type Hello struct {
 	Join
 	// From is the Position that the node holds, 0 for none: then, or when it
-	// is forgotten, all is sent.
+	// is forgotten, or of another Cluster, all is sent.
 	From uint64 `json:"from,omitempty"`
+	// Cluster is whose From is; a recovery of keepers that lost their quorum
+	// makes another one, in which positions are counted anew.
+	Cluster string `json:"cluster,omitempty"`
 }
 
 // Beat is a sign of life. Figures are what guards may ask for, by name as in

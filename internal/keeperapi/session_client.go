@@ -24,7 +24,8 @@ type Handler interface {
 
 // Update is all that a node must hold, or what is other from now on.
 type Update struct {
-	Full     bool // knobs that are not named have the node's default; else they stay
+	Cluster  string // whose Revision and Position are
+	Full     bool   // knobs that are not named have the node's default; else they stay
 	Revision uint64
 	Position uint64
 	Knobs    map[string]*Held // nil means the node's default

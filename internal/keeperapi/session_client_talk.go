@@ -24,6 +24,7 @@ type talk struct {
 	*Session
 	*link
 	beat  time.Duration // 0 until the welcome
+	of    string        // cluster, from the welcome on
 	next  *time.Timer   // of a beat
 	heard time.Time     // last word of the keeper since the welcome
 }
@@ -89,6 +90,7 @@ func (t *talk) hear(f KeeperFrame) error {
 		if t.beat == 0 || f.NowMS <= 0 {
 			return errors.New("the keeper sent values without a welcome or its clock")
 		}
+		u.Cluster = t.of
 		if err := t.write(NodeFrame{Ack: new(t.h.Update(u))}); err != nil {
 			return err
 		}
@@ -122,7 +124,7 @@ func (t *talk) welcome(w *Welcome) error {
 	if beat < beatMin || beat > beatMax {
 		return errors.New("the keeper's welcome names no sensible time between beats")
 	}
-	t.beat, t.heard = beat, time.Now()
+	t.beat, t.heard, t.of = beat, time.Now(), w.Cluster
 	if err := t.conn.expect(silentIn * beat); err != nil {
 		return err
 	}

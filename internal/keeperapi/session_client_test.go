@@ -33,8 +33,8 @@ func TestSessionTakesWhatItIsSent(t *testing.T) {
 		t.Errorf("instead of an ack %+v", f)
 	}
 	want := []Update{
-		{Full: true, Revision: 7, Position: 9, Now: 5000, Knobs: map[string]*Held{"x": {Value: "2"}, "y": {Value: "3"}}},
-		{Revision: 8, Position: 10, Now: 6000, Knobs: map[string]*Held{"x": nil}},
+		{Cluster: "test", Full: true, Revision: 7, Position: 9, Now: 5000, Knobs: map[string]*Held{"x": {Value: "2"}, "y": {Value: "3"}}},
+		{Cluster: "test", Revision: 8, Position: 10, Now: 6000, Knobs: map[string]*Held{"x": nil}},
 	}
 	if !reflect.DeepEqual(h.updates, want) {
 		t.Errorf("updates %+v", h.updates)

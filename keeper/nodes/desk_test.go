@@ -76,16 +76,22 @@ type peer struct {
 
 func (b *bench) dial(id, epoch string, from uint64) *peer {
 	b.t.Helper()
+	return b.greet(keeperapi.Hello{From: from, Join: keeperapi.Join{ID: id, Epoch: epoch}})
+}
+
+func (b *bench) greet(h keeperapi.Hello) *peer {
+	b.t.Helper()
 	here, there := net.Pipe()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = b.desk.Serve(context.Background(), there, bufio.NewReader(there), id+"'s address", func(context.Context) error { return nil })
+		_ = b.desk.Serve(context.Background(), there, bufio.NewReader(there), h.ID+"'s address", func(context.Context) error { return nil })
 	}()
 	b.t.Cleanup(func() { here.Close(); <-ended })
 	p := &peer{b.t, here, bufio.NewReader(here)}
 	schema := keeperapi.Schema{{Name: "queue.messages_max", Type: "int", Default: "1024", Min: "1", Max: "65536"}}
-	p.say(keeperapi.NodeFrame{Hello: &keeperapi.Hello{From: from, Join: keeperapi.Join{ID: id, Epoch: epoch, Schema: schema.Hash(), Definition: schema}}})
+	h.Schema, h.Definition = schema.Hash(), schema
+	p.say(keeperapi.NodeFrame{Hello: &h})
 	return p
 }
 
@@ -151,6 +157,25 @@ func TestSlowNodeSkipsWhatIsPast(t *testing.T) {
 			t.Errorf("slow got %+v, want the latest in one", f)
 		}
 	})
+}
+
+func TestPositionOfAnotherClusterCountsForNothing(t *testing.T) {
+	f := func(cluster string, full bool) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t)
+			b.dial("gw-1", "1", 0).welcomed().conn.Close()
+			at := b.set("2000")
+			b.set("3000")
+			again := b.greet(keeperapi.Hello{From: at, Cluster: cluster, Join: keeperapi.Join{ID: "gw-1", Epoch: "1"}}).welcomed()
+			if got := again.hear(); (got.Knobs != nil) != full || (got.Delta != nil) == full {
+				t.Errorf("of the cluster %q: sent %+v", cluster, got)
+			}
+		})
+	}
+	f("c", false)
+	f("", false) // an older build does not say
+	f("lost", true)
 }
 
 func TestNodeThatTakesNothingIsHungUpOn(t *testing.T) {

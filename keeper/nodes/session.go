@@ -87,6 +87,9 @@ func (s *session) admit(ctx context.Context, in *bufio.Reader, h *keeperapi.Hell
 	if !known || !maps.Equal(before.Labels, h.Labels) {
 		s.position = 0 // other scopes may cover it now, which no event tells
 	}
+	if h.Cluster != "" && h.Cluster != s.desk.cfg.Cluster() {
+		s.position = 0 // counted by keepers that were lost, or by others
+	}
 	if !known || before.Epoch != h.Epoch || before.Schema != h.Schema || before.Version != h.Version ||
 		before.Address != h.Address || !maps.Equal(before.Labels, h.Labels) {
 		join := h.Join
