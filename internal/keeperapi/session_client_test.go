@@ -1,15 +1,20 @@
 package keeperapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -180,6 +185,50 @@ func TestSessionRefusesValuesBeforeTheWelcome(t *testing.T) {
 	if len(h.updates) > 0 {
 		t.Error("the values were taken")
 	}
+}
+
+func TestSessionOverTLS(t *testing.T) {
+	k := &keeper{conns: make(chan *keeperConn, 1)}
+	k.Server = httptest.NewTLSServer(k)
+	t.Cleanup(k.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(k.Certificate())
+	c := NewClient([]string{"https://" + k.addr()}, ClientOptions{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+	s, stop := runWith(t, c, &obedient{}, slog.New(slog.DiscardHandler))
+	conn := k.accept(t)
+	conn.welcome("k1", time.Minute)
+	until(t, "connected", func() bool { _, up, _ := s.State(); return up })
+	left := make(chan bool)
+	go func() { stop(); close(left) }()
+	if f := conn.next(); f == nil || !f.Leave {
+		t.Errorf("instead of a goodbye %+v", f)
+	}
+	conn.Close()
+	<-left
+
+	stranger, _ := run(t, []string{"https://" + k.addr()}, &obedient{}, slog.New(slog.DiscardHandler))
+	until(t, "a certificate of nobody's is refused", func() bool { return contains(stranger.Err(), "certificate") })
+}
+
+// FuzzReadLine compares with cutting the whole at line ends.
+func FuzzReadLine(f *testing.F) {
+	f.Add([]byte("{}\n\nabc\n"), uint8(16))
+	f.Add([]byte(strings.Repeat("x", 100)+"\n{"), uint8(3))
+	f.Fuzz(func(t *testing.T, in []byte, chunk uint8) {
+		r := bufio.NewReaderSize(iotest.OneByteReader(bytes.NewReader(in)), 16+int(chunk))
+		want := bytes.Split(in, []byte("\n"))
+		var buf []byte
+		for _, w := range want[:len(want)-1] {
+			line, err := readLine(r, buf)
+			if err != nil || !bytes.Equal(line, w) {
+				t.Fatalf("%q, %v; want %q", line, err, w)
+			}
+			buf = line
+		}
+		if line, err := readLine(r, buf); err == nil {
+			t.Errorf("%q has no end and is taken", line)
+		}
+	})
 }
 
 func TestSessionTellsWhyItIsRefused(t *testing.T) {

@@ -197,7 +197,10 @@ func follow(t *testing.T, h Handler, keepers ...*keeper) (s *Session, stop func(
 
 // run is follow with a log.
 func run(t *testing.T, addrs []string, h Handler, log *slog.Logger) (s *Session, stop func()) {
-	c := NewClient(addrs, ClientOptions{Token: "secret"})
+	return runWith(t, NewClient(addrs, ClientOptions{Token: "secret"}), h, log)
+}
+
+func runWith(t *testing.T, c *Client, h Handler, log *slog.Logger) (s *Session, stop func()) {
 	s = c.NewSession(h, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
