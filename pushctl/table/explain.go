@@ -24,7 +24,7 @@ func Explain(e *keeperapi.Explain, now time.Time, st Style) []string {
 			orNone(e.Decl.Unit != "" && e.Decl.Type == "int", " "+e.Decl.Unit), Acts(e.Decl.Acts), or(e.Decl.Risk), lowerFirst(Safe(e.Decl.Help))), "  ")...)
 	}
 	if e.Frozen != nil {
-		lines = append(lines, "  "+freezeLine(e.Frozen, now))
+		lines = append(lines, Block(freezeLine(e.Frozen, now), "  ")...)
 	}
 	return lines
 }
@@ -62,7 +62,7 @@ func layerLines(e *keeperapi.Explain) []string {
 		case *last == "":
 			*last = "  " + item
 		case Width(*last)+3+Width(item) > Columns:
-			lines = append(lines, "  "+item)
+			lines = append(lines, Block(item, "  ")...)
 		default:
 			*last += "   " + item
 		}

@@ -203,7 +203,7 @@ func FleetKnob(k *keeperapi.KnobInfo, now time.Time, wide bool, st Style) []stri
 		lines = append(lines, "", "a rollout is running: pushctl knob rollout status "+Safe(k.Rollout))
 	}
 	if f := k.Frozen; f != nil {
-		lines = append(lines, "", freezeLine(f, now))
+		lines = append(append(lines, ""), Block(freezeLine(f, now), "")...)
 	}
 	return lines
 }
@@ -250,7 +250,7 @@ func scopeLines(k *keeperapi.KnobInfo, now time.Time, wide bool, st Style) []str
 	if wide {
 		width = 0
 	}
-	g := &Grid{Columns: []Column{{Head: "  SCOPE"}, {Head: "VALUE", Right: true}, {Head: "REV", Right: true}, {Head: "BY"}, {Head: "WHY", Flex: true}}}
+	g := &Grid{Columns: []Column{{Head: "  SCOPE", Flex: true}, {Head: "VALUE", Right: true}, {Head: "REV", Right: true}, {Head: "BY", Flex: true}, {Head: "WHY", Flex: true}}}
 	for i := range k.Values {
 		v := &k.Values[i]
 		g.Rows = append(g.Rows, []Text{{S: "  " + Safe(string(v.Scope))}, {S: value(v.Value.Value)}, {S: Rev(v.Revision)}, {S: by(&v.Value, now)},
@@ -272,7 +272,7 @@ func Freezes(fs []keeperapi.Freeze, now time.Time, wide bool, st Style) []string
 	if wide {
 		width = 0
 	}
-	g := &Grid{Columns: []Column{{Head: "KNOB"}, {Head: "BY"}, {Head: "SINCE", Right: true}, {Head: "WHY", Flex: true}, {Head: "FROM", Wide: true}}}
+	g := &Grid{Columns: []Column{{Head: "KNOB"}, {Head: "BY", Flex: true}, {Head: "SINCE", Right: true}, {Head: "WHY", Flex: true}, {Head: "FROM", Wide: true}}}
 	for i := range fs {
 		f := &fs[i]
 		what := Safe(f.Knob)

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"pushfleet/internal/keeperapi"
@@ -9,7 +10,7 @@ import (
 
 // KeeperStatus renders the keepers and what they know.
 func KeeperStatus(s *keeperapi.Status, wide bool, st Style) []string {
-	left := orName(s.Cluster, "cluster") + "  " + Rev(s.Revision)
+	left := Cut(orName(s.Cluster, "cluster"), 40) + "  " + Rev(s.Revision)
 	right, mark := health(s)
 	head := Sides(left, right)
 	lines := []string{st.Apply(Strong, left) + head[len(left):len(head)-len(right)] + st.Apply(mark, right)}
@@ -26,13 +27,24 @@ func KeeperStatus(s *keeperapi.Status, wide bool, st Style) []string {
 	lines = append(lines, g.Lines(width, st)...)
 	n := &s.Nodes
 	lines = append(lines, "", fmt.Sprintf("nodes     %s, %s alive, %s current, %s behind, %s refused", Count(n.Total), Count(n.Alive), Count(n.Current), Count(n.Behind), Count(n.Nacked)))
-	lines = append(lines, fmt.Sprintf("%s  %s, up %s, %s, %s, log %s at %s, term %s", Pad(Safe(s.ID), 8, false), Safe(or(s.Version)), Span(time.Duration(s.UptimeMS)*time.Millisecond),
-		Plural(int64(s.Sessions), "session"), Plural(int64(s.Watchers), "watcher"), or(s.LogKind), Count(s.LogIndex), Count(s.Term)))
+	self := fmt.Sprintf("%s, up %s, %s, %s, log %s at %s, term %s", Safe(or(s.Version)), Span(time.Duration(s.UptimeMS)*time.Millisecond),
+		Plural(int64(s.Sessions), "session"), Plural(int64(s.Watchers), "watcher"), or(s.LogKind), Count(s.LogIndex), Count(s.Term))
+	lines = append(lines, hang(Safe(s.ID), self, 10)...)
 	if wide {
 		lines = append(lines, fmt.Sprintf("%s  committed %s, snapshot at %s, values at %s, leader's API %s", Pad("", 8, false), Count(s.Committed),
 			countCell(int64(s.SnapshotIndex)), Rev(s.ValuesRevision), or(Safe(s.LeaderAPI))))
 	}
 	return append(lines, keeperAdvice(s)...)
+}
+
+// hang wraps text behind a label of at most width columns.
+func hang(label, text string, width int) []string {
+	lines := Block(text, strings.Repeat(" ", width))
+	if len(lines) == 0 {
+		return []string{label}
+	}
+	lines[0] = Pad(Cut(label, width-1), width, false) + lines[0][width:]
+	return lines
 }
 
 func orName(s, none string) string {

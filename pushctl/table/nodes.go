@@ -131,15 +131,8 @@ func Node(n *keeperapi.NodeInfo, now time.Time, st Style) []string {
 		state = "dead for " + Seconds(round(float64(n.DeadForMS)/1000))
 	}
 	knobs, _ := nodeKnobs(n)
-	lines := []string{st.Apply(Strong, Safe(n.ID)) + "  " + state + "  pushd " + Safe(or(n.Version)) + "  knobs " + knobs}
-	add := func(word, text string) {
-		for i, l := range Block(text, strings.Repeat(" ", 13)) {
-			if i == 0 {
-				l = "  " + Pad(word, 11, false) + l[13:]
-			}
-			lines = append(lines, l)
-		}
-	}
+	lines := side(Safe(n.ID), state+"  pushd "+Cut(Safe(or(n.Version)), 30)+"  knobs "+knobs, st)
+	add := func(word, text string) { lines = append(lines, hang("  "+word, text, 13)...) }
 	add("address", Safe(or(n.Address)))
 	add("labels", labels(n.Labels))
 	add("joined", ago(n.Joined, now)+", last seen "+ago(n.Seen, now))

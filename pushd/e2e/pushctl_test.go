@@ -128,12 +128,12 @@ func TestPushctlKnob(t *testing.T) {
 	startHerd(t, n.client[0], swarm.Options{Conns: 1, Profiles: swarm.Mix[swarm.Profile]{{What: swarm.Stalled, Part: 1}},
 		User: func(int) string { return "sleeper" }})
 	var knobs []pushdapi.Knob
-	ctlJSON(t, n, &knobs, "knob", "list")
+	ctlJSON(t, n, &knobs, "knob", "list", "--local")
 	if len(knobs) < 30 {
 		t.Errorf("knob list has %d knobs", len(knobs))
 	}
-	wantText(t, "knob list queue", ctl(t, n, "knob", "list", "queue"), "queue.messages_max", "1024")
-	wantText(t, "knob get", ctl(t, n, "knob", "get", "queue.messages_max"), "1024", "full queues")
+	wantText(t, "knob list queue", ctl(t, n, "knob", "list", "--local", "queue"), "queue.messages_max", "1024")
+	wantText(t, "knob get", ctl(t, n, "knob", "get", "--local", "queue.messages_max"), "1024", "full queues")
 
 	queued := func() int64 {
 		data := json.RawMessage(`"` + strings.Repeat("x", 4000) + `"`)
@@ -149,24 +149,24 @@ func TestPushctlKnob(t *testing.T) {
 		return u.Sessions[0].Queued
 	}
 	eventually(t, "more than 16 wait", func() bool { return queued() > 100 })
-	out := ctl(t, n, "knob", "set", "queue.messages_max", "16", "--why", "a test")
+	out := ctl(t, n, "knob", "set", "--local", "queue.messages_max", "16", "--why", "a test")
 	wantText(t, "knob set", out, "queue.messages_max", "1024", "16")
 	eventually(t, "the bound acts", func() bool { return queued() <= 16 })
 
 	var k pushdapi.Knob
-	ctlJSON(t, n, &k, "knob", "get", "queue.messages_max")
+	ctlJSON(t, n, &k, "knob", "get", "--local", "queue.messages_max")
 	if k.Value != "16" || k.Why != "a test" || k.Source != "admin" {
 		t.Errorf("knob get after set: %+v", k)
 	}
-	wantText(t, "knob list --changed", ctl(t, n, "knob", "list", "--changed"), "queue.messages_max")
-	ctl(t, n, "knob", "set", "queue.messages_max", "32", "--dry-run")
-	ctlJSON(t, n, &k, "knob", "get", "queue.messages_max")
+	wantText(t, "knob list --changed", ctl(t, n, "knob", "list", "--local", "--changed"), "queue.messages_max")
+	ctl(t, n, "knob", "set", "--local", "queue.messages_max", "32", "--dry-run")
+	ctlJSON(t, n, &k, "knob", "get", "--local", "queue.messages_max")
 	if k.Value != "16" {
 		t.Errorf("--dry-run set it to %s", k.Value)
 	}
 	f := func(want string, args ...string) {
 		t.Helper()
-		out, code := pushctl(t, append([]string{"--node", n.admin, "knob", "set"}, args...)...)
+		out, code := pushctl(t, append([]string{"--node", n.admin, "knob", "set", "--local"}, args...)...)
 		if code == 0 {
 			t.Errorf("knob set %q: exit 0", args)
 		}
