@@ -33,12 +33,16 @@ func (d *Desk) Check(ctx context.Context, ask func(id string, labels map[string]
 		return false
 	})
 	answers := make(chan told, len(asked))
-	places := make(chan struct{}, 64) // writes under way
+	places := make(chan struct{}, writesMax)
 	for s, frame := range asked {
 		go s.ask(ctx, id, frame, places, answers) // ends with an answer or ctx, or when a write gives up
 	}
 	return gather(ctx, asked, answers)
 }
+
+// writesMax bounds the questions that are being written, for the reason of
+// Desk.turns. Above it are nodes that take nothing, until the time is over.
+const writesMax = 64
 
 // told is what one node answered.
 type told struct {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,6 +58,10 @@ const SessionsMax = 20_000
 type Desk struct {
 	cfg    Config
 	checks atomic.Uint64 // ids of checks
+	// turns bounds how many sessions look at a commit at the same time. It wakes
+	// thousands of goroutines; if all were ready to run at once, those that hold
+	// the leadership would wait behind them.
+	turns chan struct{}
 
 	mu       sync.Mutex
 	open     bool
@@ -71,7 +76,8 @@ func New(cfg Config) *Desk {
 	if cfg.Timing == (Timing{}) {
 		cfg.Timing = DefaultTiming()
 	}
-	return &Desk{cfg: cfg, sessions: map[string]*session{}, waiters: map[*waiter]struct{}{}, news: make(chan struct{}, 1)}
+	return &Desk{cfg: cfg, sessions: map[string]*session{}, waiters: map[*waiter]struct{}{},
+		turns: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), news: make(chan struct{}, 1)}
 }
 
 // Open lets nodes in and reports them until ctx ends; then it sends all away,

@@ -227,8 +227,21 @@ func (s *session) write(done <-chan struct{}) {
 	}
 }
 
-// update sends the node's difference, if there is one.
+// update sends the node's difference, if there is one. Only finding it takes a
+// turn: a node that reads slowly must not keep others waiting. What goes on
+// from here to the socket is one goroutine per turn that was given back.
 func (s *session) update() error {
+	s.desk.turns <- struct{}{}
+	frame := s.difference()
+	<-s.desk.turns
+	if frame == nil {
+		return nil
+	}
+	return s.put(frame)
+}
+
+// difference returns the frame to send, nil for none.
+func (s *session) difference() []byte {
 	all, delta, moved, values := s.desk.cfg.State.Delta(s.join.ID, s.position)
 	s.position = moved // only the writer's, once the session is admitted
 	s.mu.Lock()
@@ -246,7 +259,7 @@ func (s *session) update() error {
 	}
 	s.sent, s.pending = values, true
 	s.mu.Unlock()
-	return s.send(&keeperapi.KeeperFrame{NowMS: s.desk.cfg.Now(), Knobs: all, Delta: delta})
+	return encode(&keeperapi.KeeperFrame{NowMS: s.desk.cfg.Now(), Knobs: all, Delta: delta})
 }
 
 func (s *session) send(f *keeperapi.KeeperFrame) error { return s.put(encode(f)) }
