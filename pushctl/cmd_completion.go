@@ -15,7 +15,7 @@ func completionCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "completion", Category: "more", Usage: "completion script for bash, zsh or fish",
 		UsageText: "pushctl completion bash|zsh|fish",
-		Description: `Completes commands, flags, their values, and the knob names of the node in reach.
+		Description: `Completes commands, flags, their values, and what the keepers in reach know: knobs, nodes, scopes, rollouts.
 
   bash   source <(pushctl completion bash)
   zsh    pushctl completion zsh > "${fpath[1]}/_pushctl"

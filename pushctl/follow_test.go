@@ -10,7 +10,7 @@ import (
 
 func TestBlockRedrawsBelowWhatStands(t *testing.T) {
 	var b strings.Builder
-	bl := &block{w: &b}
+	bl := &block{w: &b, size: func() (int, int) { return 80, 24 }}
 	if err := bl.draw([]string{"one", "two"}); err != nil {
 		t.Fatal(err)
 	}
@@ -23,6 +23,15 @@ func TestBlockRedrawsBelowWhatStands(t *testing.T) {
 	}
 	if got, want := b.String(), "\x1b[2A\r1\x1b[K\n\x1b[J"; got != want {
 		t.Errorf("second: %q, want %q", got, want)
+	}
+	// A small terminal shows the latest lines, cut, so that going up is right.
+	b.Reset()
+	small := &block{w: &b, size: func() (int, int) { return 3, 3 }}
+	if err := small.draw([]string{"first", "second", "third"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.String(), "\rse…\x1b[K\n\rth…\x1b[K\n\x1b[J"; got != want || small.tall != 2 {
+		t.Errorf("small: %q, want %q; %d lines", got, want, small.tall)
 	}
 }
 

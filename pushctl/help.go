@@ -35,7 +35,7 @@ func printHelp(w io.Writer, app *cli.App, l *line) {
 		fmt.Fprintln(w)
 		printFlags(w, c.Flags)
 	}
-	fmt.Fprintln(w, "\nGlobal flags (--node, -o, --timeout, …): pushctl --help")
+	fmt.Fprintln(w, "\nGlobal flags (--node, --keeper, -o, --timeout, …): pushctl --help")
 }
 
 func printAppHelp(w io.Writer, app *cli.App) {

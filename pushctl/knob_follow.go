@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"pushfleet/internal/keeperapi"
 	"pushfleet/pushctl/table"
 )
@@ -119,15 +120,14 @@ func (f *fleet) follow(ctx context.Context, id string, head bool) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		i, err := f.Client.Rollout(ctx, id, f.read)
-		switch {
-		case ctx.Err() != nil:
+		i, err := w.look(ctx, id)
+		if ctx.Err() != nil {
 			return f.leave(ctx, id)
-		case err != nil && !isSilence(err) && !isTransient(err):
+		}
+		if err != nil {
 			return err
-		case err != nil:
-			w.tell(err)
-		default:
+		}
+		if i != nil {
 			if head && f.forPeople() {
 				head = false
 				fmt.Fprintln(f.out, strings.Join(table.RolloutHead(&i.Rollout, f.now(), f.style), "\n"))
@@ -146,6 +146,21 @@ func (f *fleet) follow(ctx context.Context, id string, head bool) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// look asks once; nothing when the keepers are silent, which is told and will
+// pass.
+func (w *follower) look(ctx context.Context, id string) (*keeperapi.RolloutInfo, error) {
+	i, err := w.Client.Rollout(ctx, id, w.read)
+	if err == nil || ctx.Err() != nil {
+		w.trouble = ""
+		return i, nil
+	}
+	if !isSilence(err) && !isTransient(err) {
+		return nil, err
+	}
+	w.tell(err)
+	return nil, nil
 }
 
 // tell says once that the keepers are silent; the rollout itself goes on, or
@@ -182,7 +197,7 @@ func (f *fleet) ended(i *keeperapi.RolloutInfo) error {
 
 // inPlace redraws the lines of the steps.
 func (w *follower) inPlace() func(*keeperapi.RolloutInfo) error {
-	b := &block{w: w.out}
+	b := &block{w: w.out, size: w.size}
 	return func(i *keeperapi.RolloutInfo) error { return b.draw(w.lines(i)) }
 }
 
@@ -214,16 +229,23 @@ func (w *follower) eachChange() func(*keeperapi.RolloutInfo) error {
 // block redraws a few lines below what stands there already.
 type block struct {
 	w    io.Writer
+	size func() (w, h int)
 	tall int // lines drawn last
 }
 
+// draw writes lines over the last ones. What would wrap or scroll away is cut:
+// a terminal counts its own lines.
 func (b *block) draw(lines []string) error {
+	width, h := b.size()
+	if h > 1 && len(lines) >= h {
+		lines = lines[len(lines)-h+1:]
+	}
 	var s strings.Builder
 	if b.tall > 0 {
 		fmt.Fprintf(&s, "\x1b[%dA", b.tall)
 	}
 	for _, l := range lines {
-		s.WriteString("\r" + l + "\x1b[K\n")
+		s.WriteString("\r" + ansi.Truncate(l, width, "…") + "\x1b[K\n")
 	}
 	s.WriteString("\x1b[J")
 	b.tall = len(lines)

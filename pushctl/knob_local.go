@@ -103,7 +103,7 @@ func knobGet(ctx context.Context, o *options, nodes []*pushdapi.Client, name str
 // knobHint says where the names are when one is not known.
 func knobHint(err error) error {
 	if e, ok := errors.AsType[*pushdapi.Error](err); ok && e.Status == 404 && !strings.Contains(e.Message, "knob list") {
-		return &hinted{e, "  all names         pushctl knob list"}
+		return &hinted{e, "  all names         pushctl knob list --local"}
 	}
 	return err
 }

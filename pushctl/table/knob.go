@@ -41,7 +41,7 @@ func Knobs(rows []KnobRow, wide bool, st Style) []string {
 	}
 	g.Columns[0].Wide = !several
 	lines := g.Lines(width, st)
-	return append(lines, "", fmt.Sprintf("%s, %d not at default. Explain one: pushctl knob get NAME",
+	return append(lines, "", fmt.Sprintf("%s, %d not at default. Explain one: pushctl knob get NAME --local",
 		Plural(int64(len(rows)), "knob"), changed))
 }
 
