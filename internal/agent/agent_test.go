@@ -348,6 +348,9 @@ func TestOtherKeepersCountOtherwise(t *testing.T) {
 		n.holds(ping, "5s fleet r9")
 		n.holds(size, "64KiB default")
 		n.drifts()
+		if !n.State().Probation {
+			t.Error("the value counts as survived, for its number")
+		}
 		n.end()
 	})
 }

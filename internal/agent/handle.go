@@ -40,6 +40,7 @@ func (h handler) Update(u keeperapi.Update) keeperapi.Ack {
 	if a.book.foreign(u) {
 		a.cfg.Log.Warn("the keepers are others, or were recovered from an older state: theirs is taken",
 			"revision", u.Revision, "have", a.book.revision, "cluster", u.Cluster)
+		a.proven = book{}.clone() // the same number may be another value
 	}
 	a.look()
 	for name, held := range u.Knobs {
