@@ -184,9 +184,9 @@ func (n *node) die() {
 	n.end()
 }
 
-// pass lets time pass.
+// pass lets time of synctest's clock pass.
 func (n *node) pass(d time.Duration) {
-	time.Sleep(d) // virtual
+	<-time.After(d)
 	synctest.Wait()
 }
 
