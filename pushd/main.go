@@ -50,7 +50,7 @@ func serve(n *node.Node, log *slog.Logger) error {
 		log.Warn("systemd is not told", "err", err)
 	}
 	o := daemon.Options{Log: log, Notify: notify, Status: n.StatusLine}
-	parts := []daemon.Part{{Name: "node", Start: n.Start, Stop: n.Stop}}
+	parts := []daemon.Part{{Name: "node", Start: n.Start, Stop: n.Stop}, {Name: "knobs", Start: n.AwaitKeepers}}
 	if notify.WatchdogInterval() > 0 {
 		probe := n.SelfProbe()
 		o.Probe = probe.Check
