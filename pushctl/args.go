@@ -51,9 +51,13 @@ func arrange(app *cli.App, args []string) (*line, error) {
 	return l, nil
 }
 
-// isFlag tells flags from words; a lone dash is standard input and -5 a number.
+// isFlag tells flags from words; a lone dash is standard input, -5 a number and
+// -5m a time ago.
 func isFlag(arg string) bool {
 	if len(arg) < 2 || arg[0] != '-' {
+		return false
+	}
+	if arg[1] >= '0' && arg[1] <= '9' {
 		return false
 	}
 	_, err := strconv.ParseFloat(arg, 64)

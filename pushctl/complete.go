@@ -82,11 +82,13 @@ func plainWords(words []string) []candidate {
 func flagValues(ctx context.Context, e *env, l *line, flag string) []candidate {
 	values := map[string][]string{
 		"by": table.TopKeys(), "reason": push.CloseReasonNames(), "proto": protocols(), "window": {"1", "10", "100"},
-		"output": formats(), "o": formats(), "color": {"auto", "always", "never"}, "class": {"normal", "volatile", "stored"}, "role": roles(), "plan": {"1,5%,25%,all", "1,all"},
+		"output": formats(), "o": formats(), "color": {"auto", "always", "never"}, "class": {"normal", "volatile", "stored"}, "every": {"100ms", "1s", "10s"}, "role": roles(), "plan": {"1,5%,25%,all", "1,all"},
 	}
 	switch {
 	case flag == "on":
 		return scopesInReach(ctx, e, l)
+	case flag == "fields":
+		return recFieldsInReach(ctx, e, l)
 	case flag == "node" && strings.HasSuffix(l.name(), "knob explain"):
 		return nodesInReach(ctx, e, l)
 	}
@@ -132,6 +134,10 @@ func wordCandidates(ctx context.Context, e *env, app *cli.App, l *line) []candid
 		return plainWords(profiles())
 	case name == "completion" && len(l.words) == 0:
 		return plainWords(slices.Sorted(maps.Keys(completionScripts())))
+	case name == "rec find" && len(l.words) == 0:
+		return recFieldsInReach(ctx, e, l)
+	case name == "rec bundle" && len(l.words) == 0:
+		return bundlesInReach(ctx, e, l)
 	case l.leaf() != nil:
 		out = append(out, fleetWords(ctx, e, l, name)...)
 	}

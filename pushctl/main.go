@@ -19,7 +19,7 @@ func main() { os.Exit(run(os.Args[1:], host())) }
 func commands(e *env) []*cli.Command {
 	return []*cli.Command{
 		statsCommand(e), topCommand(e), connCommand(e), closedCommand(e), traceCommand(e),
-		kickCommand(e), knobCommand(e), nodesCommand(e), keeperCommand(e),
+		kickCommand(e), recCommand(e), knobCommand(e), nodesCommand(e), keeperCommand(e),
 		sendCommand(e), broadcastCommand(e), listenCommand(e),
 		pprofCommand(e), benchCommand(e), versionCommand(e), completionCommand(e), manCommand(e),
 	}

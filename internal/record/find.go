@@ -1,17 +1,21 @@
 package record
 
 import (
+	"cmp"
 	"math"
+	"slices"
+	"strings"
 
 	"pushfleet/internal/guard"
 )
 
 // Stretch is a time during which a condition held without a break.
 type Stretch struct {
-	From, To int64   // ms since 1970, of the first and the last record
-	Records  int     // for which it held
-	Worst    float64 // of the first figure the condition names, furthest from zero
-	WorstAt  int64
+	From    int64   `json:"from_ms"` // since 1970, of the first record
+	To      int64   `json:"to_ms"`   // of the last one
+	Records int     `json:"records"` // for which it held
+	Worst   float64 `json:"worst"`   // of the figure that the condition names first, furthest from zero
+	WorstAt int64   `json:"worst_at_ms"`
 }
 
 // Finder looks for the stretches of one condition. The language is that of
@@ -36,10 +40,12 @@ func NewFinder(text string, most int) (*Finder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Finder{expr: e, names: e.Names(), figures: map[string]float64{}, most: most}, nil
+	names := e.Names()
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(strings.Index(text, a), strings.Index(text, b)) })
+	return &Finder{expr: e, names: names, figures: map[string]float64{}, most: most}, nil
 }
 
-// Names are the fields that the condition asks for.
+// Names are the fields that the condition asks for, as they stand in it.
 func (f *Finder) Names() []string { return f.names }
 
 // Check refuses names that are not among the known ones, with what was

@@ -21,8 +21,11 @@ const (
 )
 
 // WritePNG draws the panels in two columns.
-func (r *Report) WritePNG(w io.Writer) error {
-	ps := r.panels()
+func (r *Report) WritePNG(w io.Writer) error { return r.writePNG(w, r.panels(), "") }
+
+// writePNG draws panels below the title and a line that says what is wrong, or
+// else the subtitle.
+func (r *Report) writePNG(w io.Writer, ps []panel, subtitle string) error {
 	if len(ps) == 0 {
 		return fmt.Errorf("no samples to draw")
 	}
@@ -44,8 +47,11 @@ func (r *Report) WritePNG(w io.Writer) error {
 	dc := draw.New(img)
 	dc.FillText(textStyle(13, true), vg.Point{X: vg.Points(12), Y: dc.Max.Y - vg.Points(20)}, r.Title)
 	verdict := textStyle(9, false)
-	verdict.Color = color.RGBA{0xb3, 0x26, 0x1e, 255}
-	dc.FillText(verdict, vg.Point{X: vg.Points(12), Y: dc.Max.Y - vg.Points(35)}, r.complaint())
+	verdict.Color = color.Gray{100}
+	if said := r.complaint(); said != "" {
+		verdict.Color, subtitle = color.RGBA{0xb3, 0x26, 0x1e, 255}, said
+	}
+	dc.FillText(verdict, vg.Point{X: vg.Points(12), Y: dc.Max.Y - vg.Points(35)}, subtitle)
 	tiles := draw.Tiles{Rows: rows, Cols: cols, PadX: vg.Points(16), PadY: vg.Points(12),
 		PadTop: heading, PadBottom: vg.Points(6), PadLeft: vg.Points(8), PadRight: vg.Points(12)}
 	canvases := plot.Align(plots, tiles, dc)

@@ -73,7 +73,11 @@ func RecValue(f *record.Field, v float64) string {
 func RecAt(moments []*RecSeries, everything bool, st Style) []string {
 	g := &Grid{Columns: []Column{{Head: ""}}}
 	for _, m := range moments {
-		g.Columns = append(g.Columns, Column{Head: Safe(m.Node) + " " + recClock(m.At[len(m.At)-1]), Right: true, Mark: Strong})
+		at := recClock(m.At[len(m.At)-1])
+		if len(moments) == 1 {
+			at = dated(m.At[len(m.At)-1])
+		}
+		g.Columns = append(g.Columns, Column{Head: Safe(m.Node) + " " + at, Right: true, Mark: Strong})
 	}
 	for _, f := range recFields(moments) {
 		row, says := []Text{{S: f.Name}}, false
@@ -104,7 +108,11 @@ type RecChange struct {
 // RecDiff renders a node at two moments. What is nothing at both is left out,
 // unless everything is wanted.
 func RecDiff(node string, from, to int64, changes []RecChange, marks []record.Mark, everything bool, st Style) []string {
-	g := &Grid{Columns: []Column{{Head: Safe(node), Mark: Strong}, {Head: recClock(from), Right: true}, {Head: recClock(to), Right: true}, {Head: "change", Flex: true}}}
+	head := recClock
+	if to-from > dayMS {
+		head = dated
+	}
+	g := &Grid{Columns: []Column{{Head: Safe(node), Mark: Strong}, {Head: head(from), Right: true}, {Head: head(to), Right: true}, {Head: "change", Flex: true}}}
 	for i := range changes {
 		c := &changes[i]
 		word, mark := c.word()
@@ -228,6 +236,9 @@ func recMarks(marks []record.Mark, st Style) (lines []string) {
 
 // recClock is a time of day; the screens' spans say of which.
 func recClock(ms int64) string { return time.UnixMilli(ms).Local().Format("15:04:05") }
+
+// dayMS is a day in ms.
+const dayMS = 24 * 3600 * 1000
 
 // dated is a time with its date.
 func dated(ms int64) string { return time.UnixMilli(ms).Local().Format("2006-01-02 15:04:05") }

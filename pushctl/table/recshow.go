@@ -24,6 +24,7 @@ func RecShow(all []*RecSeries, from, to int64, wide bool, st Style) []string {
 	if wide {
 		width = 2 * sparkWidth
 	}
+	width = min(width, recordsIn(all, from, to))
 	for _, f := range recFields(all) {
 		for i, s := range all {
 			name := f.Name
@@ -42,6 +43,16 @@ func RecShow(all []*RecSeries, from, to int64, wide bool, st Style) []string {
 	lines := g.Lines(widthOf(wide), st)
 	lines = append(lines, gapLines(all, st)...)
 	return append(lines, recNotes(all, st)...)
+}
+
+// recordsIn is how many records there can be in a span: more columns would show
+// gaps where there are none.
+func recordsIn(all []*RecSeries, from, to int64) int {
+	every := int64(1)
+	for _, s := range all {
+		every = max(every, s.EveryMS)
+	}
+	return int(max(1, (to-from)/every))
 }
 
 func (s *RecSeries) showRow(name string, f *record.Field, from, to int64, width int) []Text {

@@ -8,6 +8,10 @@ import (
 	"pushfleet/internal/pushdapi"
 )
 
+// settled is how many records say what one takes: the first of a file carries
+// the names of the fields.
+const settled = 600
+
 // RecStatus renders what the recorder of a node does.
 func RecStatus(s *pushdapi.RecState, st Style) []string {
 	state, mark := "recording", Good
@@ -32,8 +36,11 @@ func RecStatus(s *pushdapi.RecState, st Style) []string {
 	lines = append(lines, g.Lines(Columns, st)...)
 	if s.Records > 0 {
 		n := float64(s.Records)
-		lines = append(lines, fmt.Sprintf("since its start %s records, %s and %s each, %s a day",
-			Count(s.Records), Bytes(float64(s.Bytes)/n), Seconds(s.TookSeconds/n), Bytes(float64(s.Bytes)/n*86400)))
+		line := fmt.Sprintf("since its start %s records, %s each", Count(s.Records), Seconds(s.TookSeconds/n))
+		if s.Records >= settled {
+			line += fmt.Sprintf(", %s or %s a day", Bytes(float64(s.Bytes)/n), Bytes(float64(s.Bytes)/n*86400))
+		}
+		lines = append(lines, line)
 	}
 	for _, gap := range s.Gaps {
 		lines = append(lines, Block(fmt.Sprintf("no %s: %s", gap.File, gap.Why), "")...)
