@@ -132,7 +132,7 @@ func TestQuietStreamsHearPings(t *testing.T) {
 // A client that takes bytes slowly is alive.
 func TestSlowButReadingClientStays(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, "heartbeat.stream.timeout", "1100ms", "heartbeat.stream.interval", "1s", "queue.bytes_max", "8MiB")
+	r := newRig(t, "heartbeat.stream.timeout", "2s", "heartbeat.stream.interval", "1s", "queue.bytes_max", "8MiB")
 	c := r.reluctant(push.ProtoStream, 16<<10)
 	const n = 60
 	for range n {
@@ -140,7 +140,7 @@ func TestSlowButReadingClientStays(t *testing.T) {
 	}
 	r.full()
 	piece := make([]byte, 64<<10)
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); {
 		if _, err := io.ReadFull(c.br, piece); err != nil {
 			t.Fatal(err)
 		}
