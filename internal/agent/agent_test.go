@@ -154,6 +154,34 @@ func TestGuardBreaksWithKeepersDead(t *testing.T) {
 	})
 }
 
+// What a node goes back to may be temporary itself.
+func TestWayBackEndsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fresh(t).start(true)
+		minute := func(m int) keeperapi.Time { return n.now() + keeperapi.Time(m*60_000) }
+		below := later("1024")
+		below.Deadline = minute(2)
+		third := *later("512")
+		third.Deadline = minute(4)
+		h := guarded(canary(9, "256", below), "drops.10s < 5/s", below)
+		h.ElseThen = []keeperapi.Later{third, byDefault}
+		n.full(9, knobs{messages: h})
+		n.holds(messages, "256 canary r9")
+		n.wire.link(false)
+		n.figures.set("drops.10s", 6.1)
+		n.pass(time.Second)
+		n.holds(messages, "1024 fleet after r9")
+		n.pass(2 * time.Minute)
+		n.holds(messages, "512 fleet after r9")
+		n.die()
+		n.start(true)
+		n.holds(messages, "512 fleet after r9")
+		n.pass(2 * time.Minute)
+		n.holds(messages, "512 default")
+		n.end()
+	})
+}
+
 func TestGuardOfAnUnknownFigureNeverBreaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := fresh(t).start(true)

@@ -17,7 +17,7 @@ type chain struct {
 	revision uint64          // of held; where held is nil, of the update that took it away
 	later    bool            // held is what followed the value of that revision
 	ends     []time.Time     // ends[0] of held, ends[i] of held.Then[i-1]
-	elseEnd  time.Time       // of held.Else; zero for none
+	elseEnds []time.Time     // elseEnds[0] of held.Else, elseEnds[i] of held.ElseThen[i-1]
 	guard    *guard.Expr     // of held; nil for none
 	bad      string          // why held must not be taken, whatever the registry says
 }
@@ -44,18 +44,24 @@ func chainOf(h *keeperapi.Held, revision uint64, at clock) chain {
 		return c
 	}
 	c.revision = h.Revision
-	for i, end := 0, h.Deadline; end != 0; i++ {
-		c.ends = append(c.ends, at.when(end))
-		if i == len(h.Then) {
-			break
-		}
-		end = h.Then[i].Deadline
-	}
-	if h.Else != nil && h.Else.Deadline != 0 {
-		c.elseEnd = at.when(h.Else.Deadline)
+	c.ends = at.ends(h.Deadline, h.Then)
+	if h.Else != nil {
+		c.elseEnds = at.ends(h.Else.Deadline, h.ElseThen)
 	}
 	c.readGuard()
 	return c
+}
+
+// ends returns when each of a value and what follows it ends.
+func (c clock) ends(first keeperapi.Time, then []keeperapi.Later) (out []time.Time) {
+	for i, end := 0, first; end != 0; i++ {
+		out = append(out, c.when(end))
+		if i == len(then) {
+			break
+		}
+		end = then[i].Deadline
+	}
+	return out
 }
 
 func (c *chain) readGuard() {
@@ -102,18 +108,16 @@ func (c *chain) next(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// instead is what is held when the chain's value is given up. What would follow
-// the Else of a keeper is not known; then it is the node's own default.
+// instead is what is held when the chain's value is given up.
 func (c *chain) instead() chain {
 	out := chain{revision: c.revision, later: true}
 	if c.held == nil || c.held.Else == nil || c.held.Else.Layer == keeperapi.LayerDefault {
 		return out
 	}
 	e := c.held.Else
-	out.held = &keeperapi.Held{Value: e.Value, Layer: e.Layer, Scope: e.Scope, Revision: c.revision, Deadline: e.Deadline}
-	if !c.elseEnd.IsZero() {
-		out.ends = []time.Time{c.elseEnd}
-	}
+	out.held = &keeperapi.Held{Value: e.Value, Layer: e.Layer, Scope: e.Scope, Revision: c.revision,
+		Deadline: e.Deadline, Then: c.held.ElseThen}
+	out.ends = c.elseEnds
 	return out
 }
 

@@ -48,7 +48,7 @@ type fileChain struct {
 	Revision uint64           `json:"revision"`
 	Later    bool             `json:"later,omitempty"`
 	Ends     []keeperapi.Time `json:"ends_ms,omitempty"`
-	ElseEnd  keeperapi.Time   `json:"else_end_ms,omitempty"`
+	ElseEnds []keeperapi.Time `json:"else_ends_ms,omitempty"`
 }
 
 // encode writes a book as it is now.
@@ -134,9 +134,12 @@ func (w wall) show(t time.Time) keeperapi.Time {
 func (w wall) read(t keeperapi.Time) time.Time { return clock{w.ms, w.now}.when(t) }
 
 func (w wall) chain(c *chain) fileChain {
-	f := fileChain{Held: c.held, Revision: c.revision, Later: c.later, ElseEnd: w.show(c.elseEnd)}
+	f := fileChain{Held: c.held, Revision: c.revision, Later: c.later}
 	for _, end := range c.ends {
 		f.Ends = append(f.Ends, w.show(end))
+	}
+	for _, end := range c.elseEnds {
+		f.ElseEnds = append(f.ElseEnds, w.show(end))
 	}
 	return f
 }
@@ -146,8 +149,8 @@ func (w wall) back(f *fileChain) chain {
 	for _, end := range f.Ends {
 		c.ends = append(c.ends, w.read(end))
 	}
-	if f.ElseEnd != 0 {
-		c.elseEnd = w.read(f.ElseEnd)
+	for _, end := range f.ElseEnds {
+		c.elseEnds = append(c.elseEnds, w.read(end))
 	}
 	c.readGuard()
 	return c

@@ -61,15 +61,20 @@ func (o *own) printed(name string, h *keeperapi.Held) *keeperapi.Held {
 	}
 	c := *h
 	c.Value = o.print(name, h.Value)
-	c.Then = slices.Clone(h.Then)
-	for i := range c.Then {
-		c.Then[i].Value = o.print(name, c.Then[i].Value)
-	}
+	c.Then, c.ElseThen = o.printedLater(name, h.Then), o.printedLater(name, h.ElseThen)
 	if h.Else != nil {
 		c.Else = new(*h.Else)
 		c.Else.Value = o.print(name, c.Else.Value)
 	}
 	return &c
+}
+
+func (o *own) printedLater(name string, then []keeperapi.Later) []keeperapi.Later {
+	then = slices.Clone(then)
+	for i := range then {
+		then[i].Value = o.print(name, then[i].Value)
+	}
+	return then
 }
 
 // text is what a stand means on this node, with where it comes from.
