@@ -7,12 +7,12 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,12 +36,16 @@ type ClientOptions struct {
 	UserAgent string      // "" = keeperapi
 }
 
-// Client asks keepers. It tries one address after another until somebody
-// answers, and repeats a change that may not have arrived under the same
-// idempotency key, so that it is made once. It is safe for concurrent use.
+// Client asks keepers. It asks one address after another until somebody
+// answers, the next also when one is slow, and repeats a change that may not
+// have arrived under the same idempotency key, so that it is made once. It is
+// safe for concurrent use.
 type Client struct {
 	o     ClientOptions
 	sites []*site
+	first atomic.Int64 // index of the site that answered last
+
+	silence time.Duration // watchSilence, less in tests
 }
 
 // site is one address.
@@ -62,7 +66,7 @@ func NewClient(addresses []string, o ClientOptions) *Client {
 	if o.UserAgent == "" {
 		o.UserAgent = "keeperapi"
 	}
-	c := &Client{o: o}
+	c := &Client{o: o, silence: watchSilence}
 	for _, a := range addresses {
 		c.sites = append(c.sites, newSite(a, o))
 	}
@@ -148,129 +152,6 @@ func (c *Client) get(ctx context.Context, path string, q url.Values, out any) er
 
 func (c *Client) change(ctx context.Context, method, path string, in, out any, wait time.Duration) error {
 	return c.call(ctx, request{method: method, path: path, in: in, out: out, key: rand.Text(), wait: wait})
-}
-
-// request is one call.
-type request struct {
-	method, path string
-	query        url.Values
-	in, out      any
-	key          string // idempotency key of a change
-	wait         time.Duration
-}
-
-// call tries the addresses in turn, round by round, until one answers, refuses
-// for good, or the time is over.
-func (c *Client) call(ctx context.Context, r request) error {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout+r.wait)
-	defer cancel()
-	if len(c.sites) == 0 {
-		return errors.New("no address of a keeper is known")
-	}
-	var body []byte
-	if r.in != nil {
-		var err error
-		if body, err = json.Marshal(r.in); err != nil {
-			return fmt.Errorf("encode request: %w", err)
-		}
-	}
-	var best error
-	sent := false // some keeper may have taken the change
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
-		refused := 0
-		for _, s := range c.sites {
-			err := c.once(ctx, s, r, body)
-			if err == nil || !passing(err) && !(sent && unjudged(err)) {
-				return err
-			}
-			if dialError(err) {
-				refused++
-			}
-			sent = sent || r.key != "" && !untouched(err)
-			best = worst(best, fmt.Errorf("%s: %w", s.addr, err))
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		// Where nobody listens at all, waiting is for those who retry.
-		if refused == len(c.sites) && !sent {
-			return best
-		}
-		select {
-		case <-ctx.Done():
-			if sent {
-				return &Error{Code: CodeUnknownState, Message: fmt.Sprintf(
-					"no keeper has confirmed the change within %s: it may have been made or may still be (%v); look with pushctl knob history before trying again", c.o.Timeout+r.wait, best)}
-			}
-			return best
-		case <-time.After(pause):
-		}
-	}
-}
-
-// worst keeps the error that says most: a keeper's own before a silence.
-func worst(a, b error) error {
-	_, own := errors.AsType[*Error](a)
-	if a == nil || !own {
-		return b
-	}
-	return a
-}
-
-// passing tells whether another try may go better.
-func passing(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return true
-	}
-	switch e.Code {
-	case CodeNoLeader, CodeNotLeader, CodeBusy, CodeUnknownState:
-		return true
-	}
-	return false
-}
-
-// unjudged tells whether a refusal says nothing of an earlier attempt: it was
-// not the leader who looked at the change itself.
-func unjudged(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		return true
-	}
-	switch e.Code {
-	case CodeTimeout, CodeFailed, CodeToken:
-		return true
-	}
-	return false
-}
-
-// untouched tells whether the change was certainly not made by this attempt.
-func untouched(err error) bool {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code != CodeUnknownState
-	}
-	return dialError(err)
-}
-
-func dialError(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
-}
-
-func (c *Client) once(ctx context.Context, s *site, r request, body []byte) error {
-	resp, err := c.open(ctx, s, r, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if r.out == nil {
-		_, err := io.Copy(io.Discard, io.LimitReader(resp.Body, answerMax))
-		return err
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, answerMax)).Decode(r.out); err != nil {
-		return fmt.Errorf("answer to %s %s: %w", r.method, r.path, err)
-	}
-	return nil
 }
 
 // open sends a request and returns the response with a 2xx status; any other

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,12 +152,12 @@ func (c *Client) SetLimits(ctx context.Context, l Limits) error {
 
 // RemoveMember takes a member out of the cluster.
 func (c *Client) RemoveMember(ctx context.Context, id string) error {
-	return c.change(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(id), nil, nil, 0)
+	return c.move(ctx, http.MethodDelete, "/v1/members/"+url.PathEscape(id), nil)
 }
 
 // Transfer hands the leadership over, "" to the member that is furthest.
 func (c *Client) Transfer(ctx context.Context, id string) error {
-	return c.change(ctx, http.MethodPost, "/v1/transfer", MemberMove{id}, nil, 0)
+	return c.move(ctx, http.MethodPost, "/v1/transfer", MemberMove{id})
 }
 
 // Snapshot has the member that answers first write a snapshot now.
@@ -170,6 +171,11 @@ func (c *Client) answer(ctx context.Context, method, path string, in any, a Ask)
 		return nil, err
 	}
 	return out, nil
+}
+
+// move changes the members, of which the state keeps no answers.
+func (c *Client) move(ctx context.Context, method, path string, in any) error {
+	return c.call(ctx, request{method: method, path: path, in: in, key: rand.Text(), alone: true})
 }
 
 func read[T any](ctx context.Context, c *Client, path string, q url.Values) (out T, err error) {
@@ -208,10 +214,18 @@ func (c *Client) Watch(ctx context.Context, from uint64, f func(*WatchFrame) err
 	}
 }
 
+// watchSilence is without even an empty line, which keepers send every 5 s: then
+// the keeper hangs, or its machine has gone without a word.
+const watchSilence = 15 * time.Second
+
 // stopped is the error of a watcher's own function.
 type stopped struct{ error }
 
 func (c *Client) watchOnce(ctx context.Context, s *site, from *uint64, f func(*WatchFrame) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	quiet := time.AfterFunc(c.silence, cancel)
+	defer quiet.Stop()
 	q := url.Values{"from": {strconv.FormatUint(*from, 10)}}
 	resp, err := c.open(ctx, s, request{method: http.MethodGet, path: "/v1/watch", query: q}, bytes.NewReader(nil))
 	if err != nil {
@@ -221,6 +235,7 @@ func (c *Client) watchOnce(ctx context.Context, s *site, from *uint64, f func(*W
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 0, 64<<10), lineMax)
 	for lines.Scan() {
+		quiet.Reset(c.silence)
 		if len(lines.Bytes()) == 0 { // a sign of life
 			continue
 		}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -64,9 +66,9 @@ func TestChangeOnAConnectionThatIsLost(t *testing.T) {
 func TestRefusalAfterALoss(t *testing.T) {
 	f := func(code, want Code) {
 		t.Helper()
-		calls := 0
+		var calls atomic.Int32
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if calls++; calls == 1 {
+			if calls.Add(1) == 1 {
 				panic(http.ErrAbortHandler) // the connection is cut off
 			}
 			w.WriteHeader(http.StatusConflict)
@@ -86,4 +88,81 @@ func TestRefusalAfterALoss(t *testing.T) {
 	f(CodeToken, CodeUnknownState)
 	f(CodeFailed, CodeUnknownState)
 	f(CodeNoLeader, CodeUnknownState)
+}
+
+// A keeper that hangs costs a second, and only once.
+func TestKeeperThatHangs(t *testing.T) {
+	hang := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+		}
+	}))
+	defer slow.Close()
+	defer close(hang)
+	var mu sync.Mutex
+	var keys []string
+	good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		io.WriteString(w, `{"revision":7}`)
+	}))
+	defer good.Close()
+	c := NewClient([]string{slow.Listener.Addr().String(), good.Listener.Addr().String()}, ClientOptions{Timeout: 30 * time.Second})
+	defer c.Close()
+	took := func() time.Duration {
+		began := time.Now()
+		if a, err := c.Txn(t.Context(), TxnRequest{}); err != nil || a.Revision != 7 {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		return time.Since(began)
+	}
+	if d := took(); d < slowAfter || d > 20*time.Second {
+		t.Errorf("the first call took %s", d)
+	}
+	if c.first.Load() != 1 {
+		t.Error("the keeper that hangs is asked first again")
+	}
+	took()
+	if len(keys) != 2 || keys[0] == keys[1] {
+		t.Errorf("keys %q", keys)
+	}
+}
+
+// A watcher does not wait for ever for a keeper that hangs.
+func TestWatchOfAKeeperThatHangs(t *testing.T) {
+	var mu sync.Mutex
+	var from []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		from = append(from, r.URL.Query().Get("from"))
+		again := len(from) > 1
+		mu.Unlock()
+		if again {
+			io.WriteString(w, `{"position":8}`+"\n")
+			return
+		}
+		io.WriteString(w, `{"position":7}`+"\n\n")
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	c := NewClient([]string{s.Listener.Addr().String()}, ClientOptions{})
+	defer c.Close()
+	c.silence = 100 * time.Millisecond
+	enough := errors.New("enough")
+	err := c.Watch(t.Context(), 0, func(f *WatchFrame) error {
+		if f.Position == 8 {
+			return enough
+		}
+		return nil
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if !errors.Is(err, enough) || len(from) != 2 || from[1] != "7" {
+		t.Errorf("asked from %q, then %v", from, err)
+	}
 }
