@@ -47,7 +47,7 @@ func (c *Client) call(ctx context.Context, r request) error {
 		}
 		select {
 		case <-ctx.Done():
-			return q.giveUp()
+			return q.giveUp(ctx)
 		case <-time.After(pause):
 		}
 	}
@@ -136,8 +136,11 @@ func (q *quest) take(a attempt) (done bool, err error) {
 }
 
 // giveUp is the error when the time is over.
-func (q *quest) giveUp() error {
-	if !q.sent {
+func (q *quest) giveUp(ctx context.Context) error {
+	switch {
+	case q.best == nil: // over before it began
+		return ctx.Err()
+	case !q.sent:
 		return q.best
 	}
 	return &Error{Code: CodeUnknownState, Message: fmt.Sprintf(

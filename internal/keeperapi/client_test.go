@@ -2,6 +2,7 @@ package keeperapi
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -164,5 +165,14 @@ func TestWatchOfAKeeperThatHangs(t *testing.T) {
 	defer mu.Unlock()
 	if !errors.Is(err, enough) || len(from) != 2 || from[1] != "7" {
 		t.Errorf("asked from %q, then %v", from, err)
+	}
+}
+
+func TestCallThatIsOverBeforeItBegins(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := NewClient([]string{"127.0.0.1:1"}, ClientOptions{})
+	if n, err := c.Nodes(ctx, Read{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", n, err)
 	}
 }
