@@ -1,7 +1,7 @@
 // Package admin serves what an operator asks a node: the state of all and of
 // one connection, knobs, traces, profiles and /metrics. It only serves; the
 // node knows. Room of ARCHITECTURE.md: imports internal/push,
-// internal/pushdapi, internal/knob, internal/hist, pushd/stats.
+// internal/pushdapi, internal/knob, internal/hist, internal/prom, pushd/stats.
 package admin
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"pushfleet/internal/hist"
 	"pushfleet/internal/knob"
+	"pushfleet/internal/prom"
 	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushd/stats"
@@ -56,6 +57,8 @@ type Config struct {
 	// Histograms returns copies that belong to the caller.
 	Histograms func() []Histogram
 	Log        *slog.Logger
+	// Keeper writes the metrics of a keeper inside; nil for none.
+	Keeper func(*prom.Page)
 	// Recorder is the memory of the node; nil for none.
 	Recorder Recorder
 	// Limits bound the work; the zero value is the defaults.
@@ -79,7 +82,7 @@ type API struct {
 	profiling sync.Mutex // held while a profile is timed
 	waits     waits
 	started   atomic.Int64 // unix ms, 0 until the first scrape
-	floor     floor
+	floor     prom.Floor
 }
 
 // New makes an API over c. It panics without Source or Knobs.

@@ -5,14 +5,15 @@ import (
 	"context"
 	"net/http"
 
+	"pushfleet/internal/prom"
 	"pushfleet/internal/pushdapi"
 )
 
 // collectors write the families of /metrics, each family in one of them.
-func (a *API) collectors() []func(*page, *pushdapi.Stats) {
-	return []func(*page, *pushdapi.Stats){
+func (a *API) collectors() []func(*prom.Page, *pushdapi.Stats) {
+	return []func(*prom.Page, *pushdapi.Stats){
 		a.nodeMetrics, connMetrics, messageMetrics, reasonMetrics, queueMetrics, memoryMetrics,
-		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics, a.recorderMetrics,
+		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics, a.recorderMetrics, a.keeperMetrics,
 	}
 }
 
@@ -22,7 +23,7 @@ func (a *API) metrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Header().Set("Content-Type", prom.ContentType)
 	w.Write(p)
 	return nil
 }
@@ -39,16 +40,25 @@ func (a *API) scrape(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &page{floor: &a.floor}
+	p := prom.New(&a.floor)
 	for _, collect := range a.collectors() {
 		collect(p, &s)
 	}
-	return p.b.Bytes(), nil
+	return p.Bytes(), nil
 }
 
-func (a *API) requestMetrics(p *page, _ *pushdapi.Stats) {
-	p.family("pushd_admin_requests_total", "counter", "Admin requests answered, by result.")
+func (a *API) requestMetrics(p *prom.Page, _ *pushdapi.Stats) {
+	p.Family("pushd_admin_requests_total", "counter", "Admin requests answered, by result.")
 	var b bytes.Buffer
 	a.requests.WritePrometheus(&b)
-	p.b.Write(b.Bytes())
+	p.Held(b.Bytes())
+}
+
+func runtimeMetrics(p *prom.Page, _ *pushdapi.Stats) { p.Runtime() }
+
+// keeperMetrics are those of a member inside; a node without one has none.
+func (a *API) keeperMetrics(p *prom.Page, _ *pushdapi.Stats) {
+	if a.c.Keeper != nil {
+		a.c.Keeper(p)
+	}
 }

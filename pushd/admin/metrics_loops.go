@@ -8,30 +8,31 @@ import (
 	"strings"
 
 	"pushfleet/internal/hist"
+	"pushfleet/internal/prom"
 	"pushfleet/internal/pushdapi"
 )
 
-func loopMetrics(p *page, s *pushdapi.Stats) {
+func loopMetrics(p *prom.Page, s *pushdapi.Stats) {
 	each := func(name, help string, v func(*pushdapi.Loop) float64) {
-		p.family(name, "gauge", help)
+		p.Family(name, "gauge", help)
 		for i := range s.Loops {
-			p.sample(series(name, "loop", strconv.Itoa(s.Loops[i].Loop)), v(&s.Loops[i]))
+			p.Sample(prom.Series(name, "loop", strconv.Itoa(s.Loops[i].Loop)), v(&s.Loops[i]))
 		}
 	}
 	each("pushd_loop_connections", "Connections that the loop owns.", func(l *pushdapi.Loop) float64 { return float64(l.Conns) })
 	each("pushd_loop_queued_messages", "Messages waiting in their queues.", func(l *pushdapi.Loop) float64 { return float64(l.Queued) })
 	each("pushd_loop_inbox", "Items in the loop's inbox.", func(l *pushdapi.Loop) float64 { return float64(l.Inbox) })
 	each("pushd_loop_turn_p99_seconds", "Time that 99 of 100 turns of the loop do not exceed.", func(l *pushdapi.Loop) float64 { return l.TurnP99 })
-	p.family("pushd_loop_delivered_rate", "gauge", "Data frames that the loop wrote per second, decayed over the window.")
+	p.Family("pushd_loop_delivered_rate", "gauge", "Data frames that the loop wrote per second, decayed over the window.")
 	for i := range s.Loops {
-		p.windowSamples("pushd_loop_delivered_rate", `loop="`+strconv.Itoa(s.Loops[i].Loop)+`",`, s.Loops[i].Delivered)
+		windowSamples(p, "pushd_loop_delivered_rate", `loop="`+strconv.Itoa(s.Loops[i].Loop)+`",`, s.Loops[i].Delivered)
 	}
-	p.gauge("pushd_loops_silent", "Loops that did not answer in time; what is theirs is missing here.", float64(len(s.SilentLoop)))
+	p.Gauge("pushd_loops_silent", "Loops that did not answer in time; what is theirs is missing here.", float64(len(s.SilentLoop)))
 	silentMetrics(p, s)
 }
 
 // silentMetrics names the silent loops, which are not among s.Loops.
-func silentMetrics(p *page, s *pushdapi.Stats) {
+func silentMetrics(p *prom.Page, s *pushdapi.Stats) {
 	silent := map[int]float64{}
 	for i := range s.Loops {
 		silent[s.Loops[i].Loop] = 0
@@ -39,9 +40,9 @@ func silentMetrics(p *page, s *pushdapi.Stats) {
 	for _, loop := range s.SilentLoop {
 		silent[loop] = 1
 	}
-	p.family("pushd_loop_silent", "gauge", "1 if the loop did not answer in time.")
+	p.Family("pushd_loop_silent", "gauge", "1 if the loop did not answer in time.")
 	for _, loop := range slices.Sorted(maps.Keys(silent)) {
-		p.sample(series("pushd_loop_silent", "loop", strconv.Itoa(loop)), silent[loop])
+		p.Sample(prom.Series("pushd_loop_silent", "loop", strconv.Itoa(loop)), silent[loop])
 	}
 }
 
@@ -57,7 +58,7 @@ func histogramHelp(name string) string {
 }
 
 // histogramMetrics writes the node's histograms, those of one family together.
-func (a *API) histogramMetrics(p *page, _ *pushdapi.Stats) {
+func (a *API) histogramMetrics(p *prom.Page, _ *pushdapi.Stats) {
 	if a.c.Histograms == nil {
 		return
 	}
@@ -70,7 +71,7 @@ func (a *API) histogramMetrics(p *page, _ *pushdapi.Stats) {
 	last := ""
 	for _, h := range all {
 		if name := base(h); name != last {
-			p.family(name, "histogram", histogramHelp(name))
+			p.Family(name, "histogram", histogramHelp(name))
 			last = name
 		}
 		if h.Bounds == nil {
@@ -78,6 +79,6 @@ func (a *API) histogramMetrics(p *page, _ *pushdapi.Stats) {
 		}
 		var b bytes.Buffer
 		h.Log.WritePrometheus(&b, h.Name, h.Bounds) // a Buffer takes everything
-		p.held(b.Bytes())
+		p.Held(b.Bytes())
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pushfleet/internal/hist"
+	"pushfleet/internal/prom/promtest"
 	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 )
@@ -21,14 +21,14 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/metrics.txt")
 
 // scrapeText scrapes and wants a page without problems.
-func scrapeText(t *testing.T, b *bench) (string, *exposition) {
+func scrapeText(t *testing.T, b *bench) (string, *promtest.Page) {
 	t.Helper()
 	status, h, text := b.ask(t, "GET", "/metrics", "")
 	if status != 200 || h.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
 		t.Fatalf("%d %s: %s", status, h.Get("Content-Type"), text)
 	}
-	x := read(text)
-	for _, p := range x.problems {
+	x := promtest.Read(text, "proto", "reason", "loop", "window", "result", "version", "go", "ring")
+	for _, p := range x.Problems {
 		t.Error(p)
 	}
 	return text, x
@@ -38,7 +38,7 @@ func scrapeText(t *testing.T, b *bench) (string, *exposition) {
 // alerts of users depend on them. go test -run MetricNames -update rewrites it.
 func TestMetricNames(t *testing.T) {
 	_, x := scrapeText(t, newBench(t))
-	got := strings.Join(x.names(), "\n") + "\n"
+	got := strings.Join(x.Names(), "\n") + "\n"
 	const file = "testdata/metrics.txt"
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -61,7 +61,7 @@ func TestMetricValues(t *testing.T) {
 	_, x := scrapeText(t, newBench(t))
 	f := func(series string, want float64) {
 		t.Helper()
-		if got, ok := x.value(series); !ok || got != want {
+		if got, ok := x.Value(series); !ok || got != want {
 			t.Errorf("%s = %v (there: %v), want %v", series, got, ok, want)
 		}
 	}
@@ -149,17 +149,17 @@ func TestAllReasonsAreThereFromTheStart(t *testing.T) {
 	b.node.stats = func(context.Context) (pushdapi.Stats, error) { return pushdapi.Stats{}, nil }
 	_, x := scrapeText(t, b)
 	for r := push.DropNone + 1; r < push.DropReasonCount; r++ {
-		if v, ok := x.value(`pushd_dropped_total{reason="` + r.String() + `"}`); !ok || v != 0 {
+		if v, ok := x.Value(`pushd_dropped_total{reason="` + r.String() + `"}`); !ok || v != 0 {
 			t.Errorf("drop reason %s: %v, %v", r, v, ok)
 		}
 	}
 	for r := push.CloseNone + 1; r < push.CloseReasonCount; r++ {
-		if v, ok := x.value(`pushd_closed_total{reason="` + r.String() + `"}`); !ok || v != 0 {
+		if v, ok := x.Value(`pushd_closed_total{reason="` + r.String() + `"}`); !ok || v != 0 {
 			t.Errorf("close reason %s: %v, %v", r, v, ok)
 		}
 	}
 	for p := push.ProtoNone + 1; p < push.ProtoCount; p++ {
-		if v, ok := x.value(`pushd_connections{proto="` + p.String() + `"}`); !ok || v != 0 {
+		if v, ok := x.Value(`pushd_connections{proto="` + p.String() + `"}`); !ok || v != 0 {
 			t.Errorf("protocol %s: %v, %v", p, v, ok)
 		}
 	}
@@ -173,8 +173,8 @@ func TestCardinality(t *testing.T) {
 		b.node.stats = func(context.Context) (pushdapi.Stats, error) { return s, nil }
 		_, x := scrapeText(t, b)
 		var series []string
-		for _, s := range x.samples {
-			series = append(series, s.series)
+		for _, s := range x.Samples {
+			series = append(series, s.Series)
 		}
 		slices.Sort(series)
 		return series
@@ -207,7 +207,7 @@ func TestCountersNeverGoBack(t *testing.T) {
 		for series, want := range map[string]float64{"pushd_delivered_total": delivered,
 			`pushd_dropped_total{reason="overflow"}`: overflow, "pushd_deliver_latency_seconds_count": count,
 			`pushd_deliver_latency_seconds_bucket{le="1"}`: count, "pushd_queued_messages": float64(s.Queued.Messages)} {
-			if got, _ := x.value(series); got != want {
+			if got, _ := x.Value(series); got != want {
 				t.Errorf("%s = %v, want %v", series, got, want)
 			}
 		}
@@ -232,10 +232,10 @@ func TestStartTimeDoesNotTremble(t *testing.T) {
 	s := someStats(10)
 	b.node.stats = func(context.Context) (pushdapi.Stats, error) { return s, nil }
 	_, x := scrapeText(t, b)
-	first, _ := x.value("process_start_time_seconds")
+	first, _ := x.Value("process_start_time_seconds")
 	s.At, s.UptimeSeconds = s.At.Add(15*time.Second+3*time.Millisecond), s.UptimeSeconds+15
 	_, x = scrapeText(t, b)
-	if got, _ := x.value("process_start_time_seconds"); got != first {
+	if got, _ := x.Value("process_start_time_seconds"); got != first {
 		t.Errorf("the node started at %v, then at %v", first, got)
 	}
 }
@@ -248,7 +248,7 @@ func TestRequestsAreCounted(t *testing.T) {
 	b.ask(t, "GET", "/v1/knobs/nope.nope", "")
 	_, x := scrapeText(t, b)
 	for result, want := range map[string]float64{"ok": 1, "invalid": 2, "not_found": 1, "busy": 0} {
-		if got, ok := x.value(requestsName(result)); !ok || got != want {
+		if got, ok := x.Value(requestsName(result)); !ok || got != want {
 			t.Errorf("%s: %v, want %v", result, got, want)
 		}
 	}
@@ -266,46 +266,23 @@ func TestTwoNodesAreApart(t *testing.T) {
 	wg.Wait()
 	_, x := scrapeText(t, one)
 	_, y := scrapeText(t, two)
-	if v, _ := x.value(requestsName("ok")); v != 4 {
+	if v, _ := x.Value(requestsName("ok")); v != 4 {
 		t.Errorf("the first node counts %v scrapes, want 4", v)
 	}
-	a, _ := x.value(`pushd_connections{proto="ws"}`)
-	b, _ := y.value(`pushd_connections{proto="ws"}`)
+	a, _ := x.Value(`pushd_connections{proto="ws"}`)
+	b, _ := y.Value(`pushd_connections{proto="ws"}`)
 	if a != 5000 || b != 1000 {
 		t.Errorf("connections %v and %v, want 5000 and 1000", a, b)
 	}
 }
 
 func TestPromtool(t *testing.T) {
-	tool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed (Debian: apt install prometheus); the page is checked by this package's own reader only")
-	}
 	text, _ := scrapeText(t, newBench(t))
-	cmd := exec.Command(tool, "check", "metrics")
-	cmd.Stdin = strings.NewReader(text)
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	problems, ok := promtest.Lint(text)
+	if !ok {
+		t.Skip("promtool is not installed (Debian: apt install prometheus); the page is checked by promtest's own reader only")
 	}
-}
-
-// The reader of this test must see what it is there for.
-func TestReaderComplains(t *testing.T) {
-	f := func(page, want string) {
-		t.Helper()
-		if got := strings.Join(read(page).problems, "\n"); !strings.Contains(got, want) {
-			t.Errorf("%q: %q, want %q", page, got, want)
-		}
+	if problems != "" {
+		t.Error(problems)
 	}
-	const head = "# HELP a_total Some help.\n# TYPE a_total counter\n"
-	f(head+"a_total 1\n", "")
-	f("a_total 1\n", "without help")
-	f(head+"b_total 1\n", "without help")
-	f(head+"a_total 1\na_total 1\n", "twice")
-	f(head+head, "in pieces")
-	f("# HELP a Some help.\n# TYPE a counter\n", "a is a counter")
-	f(head+`a_total{conn="1.2.3"} 1`+"\n", "label conn")
-	f(head+`a_total{vmrange="1...2"} 1`+"\n", "label vmrange")
-	f(head+`a_total{reason="x} 1`+"\n", "labels of")
-	f(head+"a_total x\n", "value of")
 }

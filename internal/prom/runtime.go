@@ -1,4 +1,4 @@
-package admin
+package prom
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"runtime/metrics"
 
 	"pushfleet/internal/hist"
-	"pushfleet/internal/pushdapi"
 )
 
 // runtimeMetric is one number of the runtime under the name that dashboards of
@@ -51,7 +50,8 @@ func runtimeHistograms() []runtimeMetric {
 	}
 }
 
-func runtimeMetrics(p *page, _ *pushdapi.Stats) {
+// Runtime writes what the Go runtime tells: go_gc…, go_sched…, go_memstats….
+func (p *Page) Runtime() {
 	table, hists := runtimeTable(), runtimeHistograms()
 	values := readRuntime(append(table, hists...))
 	for _, m := range table {
@@ -60,16 +60,16 @@ func runtimeMetrics(p *page, _ *pushdapi.Stats) {
 			sum += number64(values[name])
 		}
 		if m.kind == "counter" {
-			p.counter(m.name, m.help, sum)
+			p.Counter(m.name, m.help, sum)
 		} else {
-			p.gauge(m.name, m.help, sum)
+			p.Gauge(m.name, m.help, sum)
 		}
 	}
 	bounds := append([]float64{1e-6, 2.5e-6, 5e-6}, hist.LatencyBounds()...)
 	for _, m := range hists {
-		p.family(m.name, "histogram", m.help)
+		p.Family(m.name, "histogram", m.help)
 		if v := values[m.of[0]]; v.Kind() == metrics.KindFloat64Histogram {
-			p.held(leOf(m.name, v.Float64Histogram(), bounds))
+			p.Held(leOf(m.name, v.Float64Histogram(), bounds))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package admin
+package prom
 
 import (
 	"math"
@@ -42,7 +42,20 @@ x_count 15
 }
 
 func TestLabelsAreEscaped(t *testing.T) {
-	if got, want := series("a", "x", "1\"2\\3\n4", "y", "z"), `a{x="1\"2\\3\n4",y="z"}`; got != want {
+	if got, want := Series("a", "x", "1\"2\\3\n4", "y", "z"), `a{x="1\"2\\3\n4",y="z"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Each runtime metric must be written under the type that its name says.
+func TestRuntimePage(t *testing.T) {
+	p := New(new(Floor))
+	p.Runtime()
+	text := string(p.Bytes())
+	for _, want := range []string{"# TYPE go_gc_cycles_total counter\ngo_gc_cycles_total ", "# TYPE go_threads gauge\ngo_threads ",
+		"# TYPE go_sched_latencies_seconds histogram\ngo_sched_latencies_seconds_bucket{le="} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }
