@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 func recExportCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "export", Usage: "records for other tools",
-		UsageText: "pushctl rec export --openmetrics|--csv|--json [--from TIME] [--to TIME] [--fields NAME,…] [-f FILE] [--file DIR]",
+		UsageText: "pushctl rec export --openmetrics|--csv|--json [-f FILE] [--from TIME] …",
 		Description: `OpenMetrics has counters as they are counted, with their times, for promtool tsdb create-blocks-from openmetrics; CSV and JSON have rates per second.
 
   pushctl rec export --openmetrics --from 14:00 --to 14:10 -f incident.txt
@@ -157,9 +158,18 @@ func writeSamples(b *bufio.Writer, m *openMetric, s *table.RecSeries, i int) {
 			continue
 		}
 		b.WriteString(series)
-		b.WriteString(strconv.FormatFloat(float64(raw)*m.scale, 'g', -1, 64))
+		b.WriteString(sampleText(float64(raw) * m.scale))
 		b.WriteByte(' ')
 		b.WriteString(strconv.FormatFloat(float64(s.At[k])/1000, 'f', 3, 64))
 		b.WriteByte('\n')
 	}
+}
+
+// sampleText writes whole numbers in full; of others what a float64 holds for
+// certain, so that 10.04 does not become 10.040000000000001.
+func sampleText(v float64) string {
+	if v == math.Trunc(v) {
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 15, 64)
 }

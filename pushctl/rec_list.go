@@ -123,7 +123,7 @@ func recBundleCommand(e *env) *cli.Command {
 		UsageText: "pushctl rec bundle ID [-o DIR]",
 		Description: `  pushctl rec bundle 20261128T140307
   pushctl rec bundle 20261128T140307 -o /tmp
-  pushctl rec show --every 100ms --file 20261128T140307/rec --from 14:03 --to 14:04`,
+  pushctl rec show --every 100ms --file 20261128T140307/rec --from 14:03`,
 		Flags: []cli.Flag{&cli.StringFlag{Name: "dir", Aliases: []string{"o"}, Usage: "make the folder ID in `DIR`", Value: "."}},
 		Action: func(c *cli.Context) error {
 			o, nodes, err := recNodes(e, c, 1)

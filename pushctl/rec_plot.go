@@ -18,7 +18,7 @@ import (
 func recPlotCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "plot", Usage: "a span of time as a picture or a page",
-		UsageText: "pushctl rec plot [--from TIME] [--to TIME] [--fields NAME,…] [-f FILE.png|FILE.html] [--file DIR]",
+		UsageText: "pushctl rec plot [-f FILE.png|FILE.html] [--from TIME] [--fields NAME,…]",
 		Description: `A chart for each field with a line for each node, knob changes and triggers marked.
 
   pushctl rec plot --from -1h -f hour.png

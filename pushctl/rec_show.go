@@ -16,7 +16,7 @@ import (
 func recShowCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "show", Usage: "a span of time, field by field, all on one axis",
-		UsageText: "pushctl rec show [--from TIME] [--to TIME] [--fields NAME,…] [--every SPAN] [--file DIR]",
+		UsageText: "pushctl rec show [--from TIME] [--to TIME] [--fields NAME,…] [--every SPAN]",
 		Description: `Each field is a line of bars with its least, mean, greatest and last value; empty is a gap, ▲ a mark: a knob that changed, a trigger, a start. -o csv and ndjson write every record.
 
   pushctl rec show                                       the last 10 minutes

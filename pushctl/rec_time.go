@@ -14,7 +14,10 @@ const whenForms = "14:03:07, -5m, yesterday 14:03, 2026-11-28T14:03 or now"
 // one: in the evening 09:00 is of today, in the morning 23:00 of yesterday.
 func parseWhen(text string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
-	if text == "now" {
+	switch text {
+	case "":
+		return time.Time{}, badWhen(text)
+	case "now":
 		return now, nil
 	}
 	if span, ok := strings.CutPrefix(text, "-"); ok {

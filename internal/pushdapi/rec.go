@@ -51,7 +51,7 @@ type RecBundle struct {
 	Why     string    `json:"why"`
 	Node    string    `json:"node"`
 	Version string    `json:"version"`
-	Bytes   int64     `json:"bytes"`
+	Bytes   int64     `json:"bytes,omitempty"`
 	Files   []string  `json:"files"`
 	// LeftOut are files that did not fit or could not be made, with the reason.
 	LeftOut []string `json:"left_out,omitempty"`
