@@ -260,6 +260,8 @@ func (k *fakeKeeper) judge(as []keeperapi.Assign, ifRev *uint64, nowAll bool) *k
 	for _, a := range as {
 		info := k.find(a.Knob)
 		switch {
+		case info == nil && a.Unset: // as keepers do: it may be left of an old build
+			return nil
 		case info == nil:
 			return no(keeperapi.CodeUnknownKnob, a.Knob, "no node declares a knob %q", a.Knob)
 		case info.Frozen != nil && !nowAll:
@@ -294,7 +296,7 @@ func (k *fakeKeeper) txn(r *http.Request) (any, *keeperapi.Error) {
 		for _, d := range a.Changes {
 			a.Diff = append(a.Diff, keeperapi.NodeDiff{Node: "gw-1", Knob: d.Knob, Old: d.Old, New: d.New, OldScope: d.Scope, NewScope: d.Scope})
 		}
-	} else {
+	} else if len(a.Changes) > 0 {
 		k.apply(req.Changes, req.Why)
 		a.Changed = len(req.Changes)
 	}
@@ -311,6 +313,9 @@ func (k *fakeKeeper) txn(r *http.Request) (any, *keeperapi.Error) {
 func (k *fakeKeeper) deltas(as []keeperapi.Assign) (ds []keeperapi.Delta) {
 	for _, x := range as {
 		info := k.find(x.Knob)
+		if info == nil {
+			continue
+		}
 		d := keeperapi.Delta{Knob: x.Knob, Scope: x.Scope, New: x.Value, Acts: info.Acts, Risk: info.Risk}
 		if info.Type == "int" {
 			d.Unit = info.Unit

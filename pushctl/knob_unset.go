@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"slices"
+
 	"github.com/urfave/cli/v2"
 	"pushfleet/internal/keeperapi"
 )
@@ -28,5 +31,24 @@ func knobUnset(f *fleet, c *cli.Context) error {
 		t.Changes = append(t.Changes, keeperapi.Assign{Knob: name, Scope: keeperapi.Scope(c.String("on")), Unset: true})
 	}
 	a, err := f.Txn(c.Context, keeperapi.TxnRequest{Txn: t, Ask: ask})
+	if err == nil && a.Error == nil && len(a.Changes) == 0 {
+		err = f.misnamed(c.Context, c.Args().Slice())
+	}
 	return f.answer(a, err, "")
+}
+
+// misnamed is about an unset that found nothing: keepers take any name, since
+// values may be left of knobs that no build declares any more.
+func (f *fleet) misnamed(ctx context.Context, names []string) error {
+	ks, err := f.Knobs(ctx, f.read)
+	if err != nil {
+		return err
+	}
+	known := knobNames(ks)
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return &hinted{noSuch("knob", name, known), "  all names         pushctl knob list"}
+		}
+	}
+	return nil
 }

@@ -168,6 +168,9 @@ func refusalHint(e *keeperapi.Error, need keeperapi.Role) string {
 	case keeperapi.CodeUnknownKnob:
 		return "  all names         pushctl knob list"
 	case keeperapi.CodeSyntax, keeperapi.CodeRange:
+		if e.Knob == "" { // of a limit, not of a knob
+			return ""
+		}
 		return "  what it takes     pushctl knob get " + name
 	case keeperapi.CodeRevision:
 		return "  all changes       pushctl knob history " + name

@@ -20,7 +20,7 @@ func Answer(a *keeperapi.Answer, extra string, wide bool, st Style) []string {
 		rev = "dry run"
 	}
 	var lines []string
-	if !a.DryRun && a.Changed == 0 && a.Rollout == "" {
+	if !a.DryRun && len(a.Changes) == 0 && a.Rollout == "" {
 		lines = append(lines, st.Apply(Strong, rev)+"  nothing changed: all is as it was")
 	} else {
 		lines = append(lines, deltas(rev, a.Changes, st)...)
