@@ -46,11 +46,12 @@ func (l *Loop) unlisten() {
 }
 
 // Refuse ends listening for good; connections that the kernel has already
-// accepted are taken first. Call it on the loop.
+// accepted are taken first, but for those of an inherited listener, which wait
+// for the next process. Call it on the loop.
 func (l *Loop) Refuse() {
 	l.refuse = true
 	for i := range l.lists {
-		l.lists[i].pending = true
+		l.lists[i].pending = l.Listeners[i].Inherited == 0
 	}
 	for rounds := 0; l.acceptable() && rounds < 1024; rounds++ {
 		l.acceptPending()

@@ -54,8 +54,10 @@ func TestLoopsShareAnInheritedListener(t *testing.T) {
 		a.dial()
 		a.eventually("accepted by the other", func() bool { return a.count()+b.count() == 21+i })
 	}
-	b.do(b.loop.Refuse)
-	a.dial() // waits in the socket for whoever comes next, and is not refused
+	b.do(func() { // what is in the socket waits for whoever comes next, and is not refused
+		a.dial()
+		b.loop.Refuse()
+	})
 	if n := a.count() + b.count(); n != 25 {
 		t.Errorf("%d accepted by loops that refuse", n-25)
 	}
