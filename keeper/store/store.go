@@ -98,7 +98,7 @@ func start(cfg Config, d *disk) (*Store, error) {
 	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: s.link, Logger: hclogger(cfg.Log), MaxPool: 3, Timeout: cfg.Timing.RPC,
 	})
-	if s.raft, err = s.newRaft(transport); err != nil {
+	if s.raft, err = s.newRaft(calls{transport, s.ctx, 3 * cfg.Timing.RPC}); err != nil {
 		s.cancel()
 		return nil, errors.Join(fmt.Errorf("start from %s: %w", cfg.Dir, err), transport.Close(), s.link.Close())
 	}
