@@ -82,33 +82,43 @@ func (s *state) take(b []byte) error {
 		*to += d
 		b = b[n:]
 	}
-	for i := 0; i < len(s.now); {
-		token, n := binary.Uvarint(b)
+	p := 0
+	for i := 0; i < len(s.now); i++ {
+		token, n := uvarint(b, p)
 		if n <= 0 {
 			return errFrame
 		}
-		b = b[n:]
+		p += n
 		switch token {
 		case tokenSame:
-			same, n := binary.Uvarint(b)
+			same, n := uvarint(b, p)
 			if n <= 0 || same == 0 || same > uint64(len(s.now)-i) {
 				return errFrame
 			}
-			b = b[n:]
-			i += int(same)
+			p += n
+			i += int(same) - 1
 		case tokenMissing:
 			s.now[i] = Missing
-			i++
 		default:
 			s.base[i] += unzigzag(token - tokenChange)
 			s.now[i] = s.base[i]
-			i++
 		}
 	}
-	if len(b) != 0 {
+	if p != len(b) {
 		return errFrame
 	}
 	return nil
+}
+
+// uvarint is binary.Uvarint of b[p:], quicker for the short ones that most are.
+func uvarint(b []byte, p int) (uint64, int) {
+	if p < len(b) && b[p] < 0x80 {
+		return uint64(b[p]), 1
+	}
+	if p+1 < len(b) && b[p+1] < 0x80 {
+		return uint64(b[p]&0x7f) | uint64(b[p+1])<<7, 2
+	}
+	return binary.Uvarint(b[min(p, len(b)):])
 }
 
 func zigzag(v int64) uint64   { return uint64(v<<1) ^ uint64(v>>63) }

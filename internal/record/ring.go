@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -48,11 +49,11 @@ func OpenRing(c RingConfig) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := NewDecoder(nil)
+	var buf bytes.Buffer
 	for i, s := range old {
 		l := live{Segment: s}
 		if i+1 < len(old) {
-			l.end = firstAt(c.Disk, old[i+1].Name, d)
+			l.end = firstAt(c.Disk, old[i+1].Name, &buf)
 		}
 		r.segs = append(r.segs, l)
 		r.next = s.Number + 1

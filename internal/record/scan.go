@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -52,9 +53,9 @@ func spans(fsys fs.FS, ring string) ([]span, error) {
 		return nil, err
 	}
 	var all []span
-	d := NewDecoder(nil)
+	var buf bytes.Buffer
 	for _, s := range segs {
-		if at := firstAt(fsys, s.Name, d); at != 0 {
+		if at := firstAt(fsys, s.Name, &buf); at != 0 {
 			all = append(all, span{s, at})
 		}
 	}
@@ -74,9 +75,10 @@ func (s *span) touches(q Query, later []span) bool {
 
 // scanner passes on what a query wants.
 type scanner struct {
-	q   Query
-	f   func(Item) error
-	dec *Decoder
+	q    Query
+	f    func(Item) error
+	dec  *Decoder
+	text bytes.Buffer // of a file
 	// within is true behind a record of the span: damage there is shown.
 	within bool
 	lead   struct { // the record before the span
@@ -96,11 +98,15 @@ func (s *scanner) file(fsys fs.FS, name string) error {
 		return err
 	}
 	defer f.Close()
-	if s.dec == nil {
-		s.dec = NewDecoder(f)
-	} else {
-		s.dec.Reset(f)
+	s.text.Reset()
+	if _, err := s.text.ReadFrom(f); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
+	head, rest := seek(s.text.Bytes(), s.q.From)
+	if s.dec == nil {
+		s.dec = NewDecoder(nil)
+	}
+	s.dec.Reset(io.MultiReader(bytes.NewReader(head), bytes.NewReader(rest)))
 	for {
 		it, err := s.dec.Next()
 		if errors.Is(err, io.EOF) {
@@ -190,28 +196,6 @@ func (p *projection) choose(s *Schema, fields []string) {
 		}
 		to.Fields = append(to.Fields, f)
 		p.at = append(p.at, i)
-	}
-}
-
-// firstAt is the time of a file's first record or mark, 0 if it has none that
-// can be read.
-func firstAt(fsys fs.FS, name string, d *Decoder) int64 {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	d.Reset(f)
-	for {
-		it, err := d.Next()
-		switch {
-		case err != nil:
-			return 0
-		case it.Record != nil:
-			return it.Record.At
-		case it.Mark != nil:
-			return it.Mark.At
-		}
 	}
 }
 
