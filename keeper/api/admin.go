@@ -43,12 +43,17 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request, _ identity) erro
 	return writeJSON(w, st)
 }
 
-// where says where this member's API is, if it leads.
-func (s *Server) where(w http.ResponseWriter, _ *http.Request, _ identity) error {
+// where says where this member's API is and how far the state is, if it leads.
+func (s *Server) where(w http.ResponseWriter, r *http.Request, _ identity) error {
 	if !s.cfg.Member.Leads() {
 		return refuse(keeperapi.CodeNotLeader, "this keeper does not lead; ask another")
 	}
-	return writeJSON(w, whereabouts{s.cfg.Advertise})
+	ctx, cancel := context.WithTimeout(r.Context(), readWait)
+	defer cancel()
+	if err := s.cfg.Member.Linearize(ctx); err != nil {
+		return err
+	}
+	return writeJSON(w, whereabouts{s.cfg.Advertise, s.cfg.State.Revision()})
 }
 
 func (s *Server) forgetNode(ctx context.Context, r *http.Request, who identity) (any, error) {

@@ -173,3 +173,50 @@ func TestAdmitOnAMemberThatKnowsNothing(t *testing.T) {
 		t.Errorf("whoami of nobody: %s, %+v, %v", resp.Status, who, err)
 	}
 }
+
+// A watcher that comes to a member which lags is not sent back in time.
+func TestWatcherComesToAMemberThatLags(t *testing.T) {
+	leader, boss := newSolo(t, func() keeperapi.Time { return 1000 })
+	srv := httptest.NewUnstartedServer(boss.Handler())
+	srv.Config.ConnContext = ConnContext(DoorLink)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	m := &solo{state: state.New(), leader: srv.Listener}
+	hub := &watch.Hub{}
+	machine := hub.Machine(m.state)
+	s := New(Config{Member: m, State: m.state, Hub: hub, Now: boss.cfg.Now, Log: boss.cfg.Log, Desk: boss.cfg.Desk})
+	t.Cleanup(s.Close)
+	f := func(from uint64) error { return s.catchUp(t.Context(), from) }
+	for _, from := range []uint64{0, 1, 9} {
+		got := make(chan error, 1)
+		go func() { got <- f(from) }() // ends with its answer
+		snapshot, err := leader.state.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := machine.Restore(snapshot); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-got; err != nil || m.state.Revision() != leader.state.Revision() {
+			t.Errorf("from %d: r%d, %v", from, m.state.Revision(), err)
+		}
+		if err := machine.Restore(empty(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.leader = nil
+	s.link.CloseIdleConnections()
+	if err := f(0); errorOf(err).Code != keeperapi.CodeNoLeader {
+		t.Errorf("without a leader: %v", err)
+	}
+}
+
+// empty is the snapshot of a state that knows nothing.
+func empty(t *testing.T) []byte {
+	t.Helper()
+	b, err := state.New().Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -131,5 +131,6 @@ func (s *Server) LeaderAPI(ctx context.Context) string {
 
 // whereabouts is the answer to GET /v1/where.
 type whereabouts struct {
-	API string `json:"api"`
+	API      string `json:"api"`
+	Revision uint64 `json:"revision"`
 }

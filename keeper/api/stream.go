@@ -29,6 +29,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, _ identity) error
 			return refuse(keeperapi.CodeMalformed, "from=%q: give a revision", clip(text, 30))
 		}
 	}
+	if err := s.catchUp(r.Context(), from); err != nil {
+		return err
+	}
 	if s.watchers.Add(1) > watchersMax {
 		s.watchers.Add(-1)
 		return refuse(keeperapi.CodeBusy, "%d watchers are here already; ask another keeper", watchersMax)
@@ -62,6 +65,34 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, _ identity) error
 			return nil
 		}
 	}
+}
+
+// catchUp waits until this member knows what a watcher has seen elsewhere, and
+// for one that begins what the leader knows: a member that lags, or has just
+// started, must not show the past as if it were news.
+func (s *Server) catchUp(ctx context.Context, from uint64) error {
+	revision, more := s.cfg.Hub.Any()
+	if from != 0 && revision >= from {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readWait)
+	defer cancel()
+	if s.cfg.Member.Leads() {
+		return s.cfg.Member.Linearize(ctx)
+	}
+	var leader whereabouts
+	if err := s.ask(ctx, "/v1/where", &leader); err != nil {
+		return refuse(keeperapi.CodeNoLeader, "no leader can say how far this keeper is behind (%s); try again, or ask another", err)
+	}
+	for revision < leader.Revision {
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return refuse(keeperapi.CodeBusy, "this keeper is at r%d, the leader at r%d; ask another, or try again", revision, leader.Revision)
+		}
+		revision, more = s.cfg.Hub.Any()
+	}
+	return nil // a revision that is still to come was lost, with its cluster
 }
 
 // session hands the connection of a node over to the desk.
