@@ -42,7 +42,7 @@ func TestLinearizable(t *testing.T) {
 	declared(t, c, len(knobs))
 	remember(t, c)
 
-	log := &ledger{began: time.Now(), lost: map[keeperapi.Code]int{}, why: map[string]string{}}
+	log := newLedger()
 	ctx, cancel := context.WithTimeout(t.Context(), nemesisTime(t))
 	defer cancel()
 	var work sync.WaitGroup
@@ -56,7 +56,7 @@ func TestLinearizable(t *testing.T) {
 	k.leader()
 	t.Logf("%s; the nemesis: %v", log.summary(), n.done)
 	for _, name := range knobs { // every knob is read once more when all is quiet
-		newCaller(k, log, linearClients, nil, knobs).get(t.Context(), c, name)
+		newCaller(k, log, linearClients, nil, knobs).get(c, name)
 	}
 	judge(t, log.history())
 	past := committed(t, k, knobs)
@@ -128,6 +128,20 @@ type ledger struct {
 	why   map[string]string      // of lost changes, by value
 }
 
+func newLedger() *ledger {
+	return &ledger{began: time.Now(), lost: map[keeperapi.Code]int{}, why: map[string]string{}}
+}
+
+// changes is how many were acknowledged.
+func (l *ledger) changes() (n int) {
+	for _, o := range l.history() {
+		if out := o.Output.(told); o.Input.(asked).verb != verbGet && !out.open && !out.refused {
+			n++
+		}
+	}
+	return n
+}
+
 // noteOp adds an operation; one that is open never returns.
 func (l *ledger) noteOp(client int, in asked, out told, began, ended time.Time) {
 	o := porcupine.Operation{ClientId: client, Input: in, Output: out, Call: began.Sub(l.began).Nanoseconds(), Return: ended.Sub(l.began).Nanoseconds()}
@@ -190,6 +204,7 @@ func newCaller(k *keepers, log *ledger, id int, r *rand.Rand, knobs []string) *c
 	return c
 }
 
+// run calls until ctx ends; calls are not broken off, but bounded.
 func (c *caller) run(ctx context.Context) {
 	pace := time.NewTicker(linearPace)
 	defer pace.Stop()
@@ -202,18 +217,18 @@ func (c *caller) run(ctx context.Context) {
 		ask, knob := c.ask[c.rand.IntN(len(c.ask))], c.knobs[c.rand.IntN(len(c.knobs))]
 		switch c.rand.IntN(4) {
 		case 0:
-			c.change(ctx, ask, verbSet, knob)
+			c.change(ask, verbSet, knob)
 		case 1:
-			c.change(ctx, ask, verbCAS, knob)
+			c.change(ask, verbCAS, knob)
 		default:
-			c.get(ctx, ask, knob)
+			c.get(ask, knob)
 		}
 	}
 }
 
-func (c *caller) get(ctx context.Context, ask *keeperapi.Client, knob string) {
+func (c *caller) get(ask *keeperapi.Client, knob string) {
 	in, began := asked{verb: verbGet, knob: knob}, time.Now()
-	info, err := ask.Knob(ctx, knob, keeperapi.Read{})
+	info, err := ask.Knob(context.Background(), knob, keeperapi.Read{})
 	if err != nil {
 		c.log.noteLost(in, err)
 		return
@@ -228,14 +243,14 @@ func (c *caller) get(ctx context.Context, ask *keeperapi.Client, knob string) {
 	c.log.noteOp(c.id, in, out, began, time.Now())
 }
 
-func (c *caller) change(ctx context.Context, ask *keeperapi.Client, v verb, knob string) {
+func (c *caller) change(ask *keeperapi.Client, v verb, knob string) {
 	in := asked{verb: v, knob: knob, value: strconv.FormatInt(c.log.value.Add(1), 10), since: c.seen[knob]}
 	r := keeperapi.TxnRequest{Txn: keeperapi.Txn{Changes: []keeperapi.Assign{{Knob: knob, Scope: keeperapi.Fleet, Value: in.value}}}}
 	if v == verbCAS {
 		r.IfRev = &in.since
 	}
 	began := time.Now()
-	a, err := ask.Txn(ctx, r)
+	a, err := ask.Txn(context.Background(), r)
 	ended := time.Now()
 	switch {
 	case err == nil:
@@ -348,6 +363,9 @@ func obeyed(t *testing.T, n *scribe, past map[string][]keeperapi.Change) {
 			t.Errorf("%s went back from r%d to r%d", n.id, before, w.revision)
 		}
 		before = w.revision
+		if w.revision > last { // came after the history was read
+			break
+		}
 		for knob, changes := range past {
 			at, found := slices.BinarySearchFunc(changes, w.revision, func(c keeperapi.Change, r uint64) int { return cmp.Compare(c.Revision, r) })
 			if found {

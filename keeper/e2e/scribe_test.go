@@ -18,6 +18,7 @@ func asRefusal(err error) (*keeperapi.Error, bool) { return errors.AsType[*keepe
 type scribe struct {
 	id     string
 	schema keeperapi.Schema
+	stop   func() // may be called again
 
 	mu    sync.Mutex
 	held  map[string]keeperapi.Held
@@ -32,14 +33,15 @@ type note struct {
 	held     map[string]keeperapi.Held
 }
 
-// startScribe runs a node until the test ends.
+// startScribe runs a node until stop, or the test's end.
 func startScribe(t testing.TB, c *keeperapi.Client, id string, schema keeperapi.Schema) *scribe {
 	n := &scribe{id: id, schema: schema, held: map[string]keeperapi.Held{}}
 	s := c.NewSession(n, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = s.Run(ctx) }() // ended by the cleanup
-	t.Cleanup(func() { cancel(); <-done })
+	go func() { defer close(done); _ = s.Run(ctx) }() // ended by stop
+	n.stop = func() { cancel(); <-done }
+	t.Cleanup(n.stop)
 	return n
 }
 
@@ -47,7 +49,7 @@ func startScribe(t testing.TB, c *keeperapi.Client, id string, schema keeperapi.
 func (n *scribe) Hello(definition bool) keeperapi.Hello {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	h := keeperapi.Hello{Join: keeperapi.Join{ID: n.id, Epoch: "e-" + n.id, Version: "0.1.0", Schema: n.schema.Hash()}}
+	h := keeperapi.Hello{Join: keeperapi.Join{ID: n.id, Epoch: "e-" + n.schema.Hash(), Version: "0.1.0", Schema: n.schema.Hash()}}
 	if len(n.notes) > 0 {
 		last := n.notes[len(n.notes)-1]
 		h.From, h.Knobs = last.position, keeperapi.Ack{Applied: last.revision}
