@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -149,6 +150,21 @@ func (c *Cluster) Addresses() (out []string) {
 // Client asks all members by TCP.
 func (c *Cluster) Client() *keeperapi.Client {
 	return keeperapi.NewClient(c.Addresses(), keeperapi.ClientOptions{Timeout: 10 * time.Second, Who: "tester"})
+}
+
+// Get asks one member by TCP and returns the answer's status and body.
+func (c *Cluster) Get(t testing.TB, i int, path string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get("http://" + c.Configs[i].API[0] + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
 }
 
 // Posted is what a keeper answered to PostTxn, or its refusal.

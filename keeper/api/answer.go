@@ -19,9 +19,11 @@ func (s *Server) answered(f func(http.ResponseWriter, *http.Request) error) http
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		err := f(w, r)
 		if err == nil {
+			s.requests.count(resultOK)
 			return
 		}
 		e := errorOf(err)
+		s.requests.count(string(e.Code))
 		if e.Code == keeperapi.CodeFailed {
 			s.cfg.Log.Error("request", "method", r.Method, "path", r.URL.Path, "err", err)
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pushfleet/internal/keeperapi"
+	"pushfleet/internal/prom"
 	"pushfleet/keeper/nodes"
 	"pushfleet/keeper/state"
 	"pushfleet/keeper/watch"
@@ -44,6 +45,7 @@ type Config struct {
 	Hub       *watch.Hub
 	Desk      *nodes.Desk
 	Now       func() keeperapi.Time
+	Figures   func() Figures // of the member, for metrics; nil: none
 	Log       *slog.Logger
 }
 
@@ -55,6 +57,8 @@ type Server struct {
 	place    place
 	changes  chan struct{} // one per change under way
 	watchers atomic.Int64
+	requests requests
+	floor    prom.Floor      // of the page of /metrics
 	ctx      context.Context // ends streams
 	end      context.CancelFunc
 }
@@ -70,7 +74,7 @@ const (
 
 // New returns a server; Close ends its streams.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, changes: make(chan struct{}, changesMax)}
+	s := &Server{cfg: cfg, changes: make(chan struct{}, changesMax), requests: newRequests()}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.link = newLink(cfg.Member)
 	s.forward = newForward(s.link, cfg.Log)
@@ -101,6 +105,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{"GET", "/healthz", "", s.healthz},
 		{"GET", "/readyz", "", s.readyz},
+		{"GET", "/metrics", read, s.metrics},
 		{"GET", "/v1/status", read, s.status},
 		{"GET", "/v1/where", read, s.where},
 		{"GET", "/v1/whoami", read, s.whoami},

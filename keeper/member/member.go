@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"pushfleet/internal/hist"
 	"pushfleet/internal/keeperapi"
 	"pushfleet/keeper/api"
 	"pushfleet/keeper/nodes"
@@ -52,6 +53,7 @@ type Member struct {
 	desk    *nodes.Desk
 	helm    *steer.Helm
 	clock   *steer.Clock
+	propose *hist.LE // seconds from proposing a command to its answer
 	api     *api.Server
 	addr    string // of the first API listener
 	servers []*http.Server
@@ -76,7 +78,8 @@ func Open(cfg Config) (*Member, error) {
 	if cfg.Timing == (nodes.Timing{}) {
 		cfg.Timing = nodes.DefaultTiming()
 	}
-	m := &Member{cfg: cfg, log: cfg.Log, began: time.Now(), state: state.New(), hub: &watch.Hub{}, clock: steer.NewClock()}
+	m := &Member{cfg: cfg, log: cfg.Log, began: time.Now(), state: state.New(), hub: &watch.Hub{}, clock: steer.NewClock(),
+		propose: hist.NewLE(hist.LatencyBounds()...)}
 	doors, err := m.listen()
 	if err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func (m *Member) build() {
 	m.helm = steer.New(steer.Config{State: m.state, Hub: m.hub, Desk: m.desk, Propose: m.Propose, Now: m.clock.Now,
 		Log: m.log, Grace: m.cfg.Timing.Lease / 2})
 	m.api = api.New(api.Config{Member: m, Advertise: m.APIAddr(), State: m.state, Hub: m.hub, Desk: m.desk,
-		Now: m.clock.Now, Log: m.log})
+		Now: m.clock.Now, Figures: m.figures, Log: m.log})
 }
 
 // APIAddr is where nodes reach this member's API.
@@ -235,10 +238,12 @@ func (m *Member) Propose(ctx context.Context, c state.Command) (keeperapi.Result
 	if err != nil {
 		return keeperapi.Result{}, &keeperapi.Error{Code: keeperapi.CodeTooLong, Message: err.Error()}
 	}
+	begin := time.Now()
 	_, answer, err := m.store.Apply(ctx, text)
 	if err != nil {
 		return keeperapi.Result{}, m.told(err)
 	}
+	m.propose.Observe(time.Since(begin).Seconds())
 	var r keeperapi.Result
 	if err := json.Unmarshal(answer, &r); err != nil {
 		return r, fmt.Errorf("answer of the state: %w", err)

@@ -25,12 +25,13 @@ const (
 
 // disk is everything durable of a member.
 type disk struct {
-	lock   *os.File
-	logs   raft.LogStore
-	stable raft.StableStore
-	snaps  raft.SnapshotStore
-	timed  *timedLog
-	closer io.Closer
+	lock    *os.File
+	logs    raft.LogStore
+	stable  raft.StableStore
+	snaps   raft.SnapshotStore
+	timed   *timedLog
+	patient *patient // stands before it in an embedded member, else nil
+	closer  io.Closer
 }
 
 // openDisk locks the directory and opens log and snapshots in it.
@@ -161,7 +162,7 @@ func lockDir(dir string) (*os.File, error) {
 // fsync.
 type timedLog struct {
 	raft.LogStore
-	appends, entries, nanos atomic.Uint64
+	appends, entries, failed, nanos atomic.Uint64
 }
 
 func (t *timedLog) StoreLog(l *raft.Log) error { return t.StoreLogs([]*raft.Log{l}) }
@@ -172,6 +173,9 @@ func (t *timedLog) StoreLogs(logs []*raft.Log) error {
 	t.nanos.Add(uint64(time.Since(start)))
 	t.appends.Add(1)
 	t.entries.Add(uint64(len(logs)))
+	if err != nil {
+		t.failed.Add(1)
+	}
 	return err
 }
 

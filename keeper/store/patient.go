@@ -45,7 +45,8 @@ var (
 )
 
 func newPatient(ctx context.Context, c Config, d *disk, deafen func(bool)) *patient {
-	return &patient{LogStore: d.logs, stable: d.stable, ctx: ctx, pause: c.Timing.Retry, log: c.Log, deafen: deafen}
+	d.patient = &patient{LogStore: d.logs, stable: d.stable, ctx: ctx, pause: c.Timing.Retry, log: c.Log, deafen: deafen}
+	return d.patient
 }
 
 // Set returns when the value is saved.
@@ -129,6 +130,16 @@ func (p *patient) note(change int, err error) {
 		p.log.Info("the disk works again, the member is back")
 		p.deafen(false)
 	}
+}
+
+// waits tells whether somebody waits for the disk; nobody does without a patient.
+func (p *patient) waits() bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting > 0
 }
 
 func (p *patient) trouble() error {

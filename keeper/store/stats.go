@@ -3,6 +3,8 @@ package store
 import (
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Stats is one look at a member.
@@ -24,6 +26,9 @@ type Stats struct {
 	Appends       uint64        // writes to the log, each with its fsync
 	Entries       uint64        // in these
 	AppendTime    time.Duration // all of them together
+	AppendsFailed uint64        // of Appends
+	DiskWaits     bool          // an embedded member waits for its disk, out of the cluster
+	DiskFree      uint64        // bytes that the member may still write; 0 where that cannot be told
 }
 
 // Stats returns where this member stands.
@@ -39,6 +44,7 @@ func (s *Store) Stats() Stats {
 		SnapshotIndex: snapshot, LastContact: s.lastContact(), Elections: s.elections.Load(),
 		InFlight: len(s.slots), LogKind: s.cfg.LogKind,
 		Appends: t.appends.Load(), Entries: t.entries.Load(), AppendTime: time.Duration(t.nanos.Load()),
+		AppendsFailed: t.failed.Load(), DiskWaits: s.disk.patient.waits(), DiskFree: diskFree(s.cfg.Dir),
 	}
 }
 
@@ -51,4 +57,13 @@ func (s *Store) lastContact() time.Duration {
 		return -1
 	}
 	return time.Since(last)
+}
+
+// diskFree is what an unprivileged process may still write below dir, in bytes.
+func diskFree(dir string) uint64 {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil {
+		return 0
+	}
+	return st.Bavail * uint64(st.Bsize)
 }

@@ -9,11 +9,14 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"pushfleet/internal/prom"
 )
 
 // keeperMember is what the node needs of a member.
 type keeperMember interface {
 	APIAddr() string
+	Metrics(*prom.Page)
 	Stop(ctx context.Context) error
 }
 
@@ -100,6 +103,16 @@ func (i *inside) addr() string {
 		return ""
 	}
 	return i.member.APIAddr()
+}
+
+// metrics writes what the member tells; nothing while it is not open.
+func (i *inside) metrics(p *prom.Page) {
+	i.mu.Lock()
+	m := i.member
+	i.mu.Unlock()
+	if m != nil {
+		m.Metrics(p)
+	}
 }
 
 // end closes the member; it is called once.

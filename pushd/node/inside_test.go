@@ -14,11 +14,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pushfleet/internal/prom"
 )
 
 type fakeMember struct{ stopped atomic.Int32 }
 
-func (m *fakeMember) APIAddr() string { return "127.0.0.1:7410" }
+func (m *fakeMember) Metrics(p *prom.Page) { p.Gauge("keeper_term", "Term of a fake.", 7) }
+func (m *fakeMember) APIAddr() string      { return "127.0.0.1:7410" }
 
 func (m *fakeMember) Stop(context.Context) error { m.stopped.Add(1); return nil }
 
@@ -38,6 +41,10 @@ func TestInsideServesWithoutStateThatCanBeRead(t *testing.T) {
 		if err := i.start(); err != nil {
 			t.Fatalf("damaged state keeps the node from serving: %v", err)
 		}
+		page := prom.New(new(prom.Floor))
+		if i.metrics(page); len(page.Bytes()) > 0 {
+			t.Errorf("metrics of a member that is not open: %s", page.Bytes())
+		}
 		if i.addr() != "" {
 			t.Errorf("address %s of a member that is not open", i.addr())
 		}
@@ -48,6 +55,9 @@ func TestInsideServesWithoutStateThatCanBeRead(t *testing.T) {
 		}
 		if n := strings.Count(text.String(), "segment 3 is damaged"); n != 1 || !strings.Contains(text.String(), "keeper inside is open") {
 			t.Errorf("said %d times why:\n%s", n, text.String())
+		}
+		if i.metrics(page); !strings.Contains(string(page.Bytes()), "keeper_term 7") {
+			t.Errorf("metrics: %q", page.Bytes())
 		}
 		if i.addr() != m.APIAddr() {
 			t.Errorf("address %q", i.addr())

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pushfleet/internal/keeperapi"
+	"pushfleet/internal/prom"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/keeper/member"
 	"pushfleet/keeper/store"
@@ -115,6 +116,14 @@ func (n *Node) endKeeper(ctx context.Context) {
 	if err := n.keeper.inside.end(ctx); err != nil {
 		n.log.Warn("the keeper inside did not close well", "err", err)
 	}
+}
+
+// keeperMetrics is what /metrics shows of the keeper inside, nil without one.
+func (n *Node) keeperMetrics() func(*prom.Page) {
+	if n.keeper.inside == nil {
+		return nil
+	}
+	return n.keeper.inside.metrics
 }
 
 // followed is what Stats says of the keepers.

@@ -81,7 +81,7 @@ func TestKnobSetThroughTheKeeperInside(t *testing.T) {
 	if s := n.Stats(); s.Follow.Mode != pushdapi.FollowEmbedded || s.Follow.Revision != a.Revision || !strings.HasSuffix(s.Knobs(), " (current)") {
 		t.Errorf("stats say %q of %+v", s.Knobs(), s.Follow)
 	}
-	wantMetrics(t, n, "pushd_keeper_connected 1", "pushd_knob_drift 0")
+	wantMetrics(t, n, "pushd_keeper_connected 1", "pushd_knob_drift 0", "keeper_embedded 1", "keeper_leader 1", `keeper_nodes{state="current"} 1`)
 	nodes, err := keeper.Nodes(t.Context(), keeperapi.Read{})
 	if err != nil || len(nodes) != 1 || nodes[0].ID != "test" || nodes[0].Labels["app"] != "shop" || !nodes[0].Current {
 		t.Errorf("nodes %+v, %v", nodes, err)
