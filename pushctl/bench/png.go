@@ -59,12 +59,35 @@ func (r *Report) writePNG(w io.Writer, ps []panel, subtitle string) error {
 		for x, p := range row {
 			if p != nil {
 				p.Draw(canvases[y][x])
-				ps[y*cols+x].label(p.DataCanvas(canvases[y][x]))
+				data := p.DataCanvas(canvases[y][x])
+				r.drawPhases(p, data)
+				ps[y*cols+x].label(data)
 			}
 		}
 	}
 	_, err := vgimg.PngCanvas{Canvas: img}.WriteTo(w)
 	return err
+}
+
+// phaseRows is how many names of phases stand below one another before the
+// first row is used again: those that are close do not cover each other.
+const phaseRows = 5
+
+// drawPhases marks the begin of each phase but the first, as the page does.
+func (r *Report) drawPhases(p *plot.Plot, c draw.Canvas) {
+	toX, _ := p.Transforms(&c)
+	line := draw.LineStyle{Color: color.Gray{110}, Width: vg.Points(0.7), Dashes: []vg.Length{vg.Points(3), vg.Points(3)}}
+	name := textStyle(7, false)
+	name.Color = color.Gray{90}
+	at, names := r.phases()
+	for i := 1; i < len(at); i++ {
+		x := toX(at[i])
+		c.StrokeLine2(line, x, c.Min.Y, x, c.Max.Y)
+		if x > (c.Min.X+c.Max.X)/2 { // to the side that has room
+			x -= vg.Points(4) + name.Width(names[i])
+		}
+		c.FillText(name, vg.Point{X: x + vg.Points(2), Y: c.Max.Y - vg.Points(8)*vg.Length(1+i%phaseRows)}, names[i])
+	}
 }
 
 // textStyle is sans-serif, left-aligned text of size points.
