@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func play(t *testing.T, edit func(*Config), f func(*rig)) *rig {
 
 // pass lets virtual time go by and the recorder finish what it does.
 func pass(d time.Duration) {
-	time.Sleep(d) // virtual
+	<-time.After(d) // virtual
 	synctest.Wait()
 }
 
@@ -60,6 +61,9 @@ func TestASecondOfEverything(t *testing.T) {
 		}
 	}
 	first, last := all[0].values, all[24].values
+	if got := g.Last([]string{"cpu.user", "queued", "no such field", "wait.p99", "oldest"}); got[0] != 105 || got[1] != 12 || !math.IsNaN(got[2]) || !math.IsNaN(got[3]) || got[4] != 0.25 {
+		t.Errorf("the last record says %v", got)
+	}
 	for name, want := range map[string]int64{"conns": 5, "conns.ws": 5, "queued": 12, "oldest": 250, "queued.10s": 13, "drops": 3, "drops.ttl": 3, "drops.overflow": 0, "cpu.user": 105} {
 		if last[name] != want {
 			t.Errorf("%s is %d, want %d", name, last[name], want)

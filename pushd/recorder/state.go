@@ -19,6 +19,7 @@ import (
 type shared struct {
 	mu    sync.Mutex
 	state pushdapi.RecState
+	last  []int64 // numbers of the last record; empty without one, and while recorder.on is off
 }
 
 // pause is a time in which nothing could be written.
@@ -78,6 +79,10 @@ func (r *Recorder) publish() {
 	defer r.shared.mu.Unlock()
 	s.Records, s.Bursts = r.shared.state.Records, r.shared.state.Bursts
 	r.shared.state = s
+	r.shared.last = r.shared.last[:0]
+	if r.on {
+		r.shared.last = append(r.shared.last, r.now.V...)
+	}
 }
 
 func (r *Recorder) count() {
