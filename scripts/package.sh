@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds dist/pushfleet_VERSION_ARCH.deb. VERSION is what git describes, or
-# 0.1.0 with the commit; set it to choose another.
+# Builds DIST/pushfleet_VERSION_ARCH.deb and prints its path. DIST is dist;
+# VERSION is what git describes, or 0.1.0 with the commit; set them to choose
+# others.
 set -eu
 cd "$(dirname "$0")/.."
 : "${GO:=go}"
@@ -48,7 +49,8 @@ zip PROTOCOL.md <PROTOCOL.md
 } | zip changelog
 GO=$GO scripts/copyright.sh >"$STAGE/copyright"
 
-mkdir -p dist
-deb=dist/pushfleet_${VERSION}_$ARCH.deb
+: "${DIST:=dist}"
+mkdir -p "$DIST"
+deb=$DIST/pushfleet_${VERSION}_$ARCH.deb
 CGO_ENABLED=0 $GO run "$nfpm" package --config systemd/nfpm.yaml --packager deb --target "$deb" >&2
 echo "$deb"
