@@ -27,7 +27,7 @@ func scrapeText(t *testing.T, b *bench) (string, *promtest.Page) {
 	if status != 200 || h.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
 		t.Fatalf("%d %s: %s", status, h.Get("Content-Type"), text)
 	}
-	x := promtest.Read(text, "proto", "reason", "loop", "window", "result", "version", "go", "ring")
+	x := promtest.Read(text, "proto", "reason", "loop", "window", "result", "version", "go", "ring", "mode", "for")
 	for _, p := range x.Problems {
 		t.Error(p)
 	}
@@ -37,7 +37,9 @@ func scrapeText(t *testing.T, b *bench) (string, *promtest.Page) {
 // TestMetricNames holds the names to testdata/metrics.txt: dashboards and
 // alerts of users depend on them. go test -run MetricNames -update rewrites it.
 func TestMetricNames(t *testing.T) {
-	_, x := scrapeText(t, newBench(t))
+	b := newBench(t)
+	b.c.Recorder = &fakeRecorder{}
+	_, x := scrapeText(t, b)
 	got := strings.Join(x.Names(), "\n") + "\n"
 	const file = "testdata/metrics.txt"
 	if *update {
@@ -142,6 +144,31 @@ func TestMetricValues(t *testing.T) {
 	f("pushd_deliver_latency_seconds_count", 2)
 	f(`pushd_loop_turn_seconds_bucket{le="0.0001"}`, 1)
 	f(`pushd_admin_requests_total{result="failed"}`, 0)
+}
+
+// What the kernel says comes from the recorder, in seconds and bytes.
+func TestHostMetrics(t *testing.T) {
+	b := newBench(t)
+	_, x := scrapeText(t, b)
+	if _, ok := x.Value("pushd_host_memory_bytes"); ok {
+		t.Error("a node without recorder tells of the machine")
+	}
+	b.c.Recorder = &fakeRecorder{}
+	_, x = scrapeText(t, b)
+	f := func(series string, want float64) {
+		t.Helper()
+		if got, ok := x.Value(series); !ok || got != want {
+			t.Errorf("%s = %v (there: %v), want %v", series, got, ok, want)
+		}
+	}
+	f(`pushd_host_cpu_seconds_total{mode="user"}`, 1)
+	f(`pushd_host_cpu_seconds_total{mode="idle"}`, 7)
+	f("pushd_host_cpu_wait_seconds_total", 8)
+	f(`pushd_host_stall_seconds_total{for="io"}`, 11)
+	f("pushd_host_runnable_threads", 1200)
+	if _, ok := x.Value(`pushd_host_stall_seconds_total{for="memory"}`); ok {
+		t.Error("a number that the kernel does not keep is shown")
+	}
 }
 
 func TestAllReasonsAreThereFromTheStart(t *testing.T) {
@@ -277,7 +304,9 @@ func TestTwoNodesAreApart(t *testing.T) {
 }
 
 func TestPromtool(t *testing.T) {
-	text, _ := scrapeText(t, newBench(t))
+	b := newBench(t)
+	b.c.Recorder = &fakeRecorder{}
+	text, _ := scrapeText(t, b)
 	problems, ok := promtest.Lint(text)
 	if !ok {
 		t.Skip("promtool is not installed (Debian: apt install prometheus); the page is checked by promtest's own reader only")

@@ -19,6 +19,9 @@ type Recorder interface {
 	// State looks at the files, Summary does not.
 	State(ctx context.Context) (pushdapi.RecState, error)
 	Summary() pushdapi.RecState
+	// Last returns fields of the last record, counters as they stand; NaN for
+	// what there is not.
+	Last(names []string) []float64
 	Fields() []pushdapi.RecField
 	// Copy writes the records of a span in the form of internal/record.
 	Copy(w io.Writer, q pushdapi.RecQuery) error

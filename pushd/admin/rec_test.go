@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,6 +24,17 @@ type fakeRecorder struct {
 
 func (f *fakeRecorder) Summary() pushdapi.RecState {
 	return pushdapi.RecState{Node: "gw-1", On: true, Records: 7, Bytes: 900, Rings: []pushdapi.RecRing{{Ring: "1s", Bytes: 900}}}
+}
+
+// Last lacks the waits for memory, as a kernel without PSI does.
+func (f *fakeRecorder) Last(names []string) []float64 {
+	out := make([]float64, len(names))
+	for i, name := range names {
+		if out[i] = float64(100 * (i + 1)); name == "stall.memory" {
+			out[i] = math.NaN()
+		}
+	}
+	return out
 }
 
 func (f *fakeRecorder) State(context.Context) (pushdapi.RecState, error) { return f.Summary(), nil }
