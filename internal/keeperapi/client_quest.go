@@ -148,10 +148,11 @@ func (q *quest) giveUp(ctx context.Context) error {
 		q.c.o.Timeout+q.r.wait, q.best)}
 }
 
-// worst keeps the error that says most: a keeper's own before a silence.
+// worst keeps the error that says most: a keeper's own before a silence, and
+// what came before the time was over (a certificate, say) before that.
 func worst(a, b error) error {
 	_, own := errors.AsType[*Error](a)
-	if a == nil || !own {
+	if a == nil || !own && !errors.Is(b, context.DeadlineExceeded) {
 		return b
 	}
 	return a

@@ -1,7 +1,9 @@
 package keeperapi
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"slices"
 	"testing"
 )
@@ -21,4 +23,20 @@ func TestKnobInfoCarriesChoicesAndValues(t *testing.T) {
 	if !slices.Equal(out.Decl.Values, in.Decl.Values) || len(out.Values) != 1 || out.Values[0].Value.Value != "on" {
 		t.Errorf("%s became %+v", b, out)
 	}
+}
+
+func TestWorstSaysMost(t *testing.T) {
+	own, late := &Error{Message: "no leader"}, context.DeadlineExceeded
+	f := func(a, b, want error) {
+		t.Helper()
+		if got := worst(a, b); got != want {
+			t.Errorf("worst(%v, %v) = %v, want %v", a, b, got, want)
+		}
+	}
+	f(nil, late, late)
+	f(io.EOF, late, io.EOF)
+	f(late, io.EOF, io.EOF)
+	f(own, io.EOF, own)
+	f(io.EOF, own, own)
+	f(late, own, own)
 }
