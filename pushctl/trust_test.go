@@ -33,7 +33,7 @@ func TestKeepersOverTLS(t *testing.T) {
 		t.Errorf("%d knobs, %v", len(ks), err)
 	}
 
-	o.timeout = 200 * time.Millisecond
+	o.timeout = 2 * time.Second
 	stranger, err := o.fleet(t.Context(), keepers{addrs: []string{s.URL}})
 	if err != nil {
 		t.Fatal(err)
