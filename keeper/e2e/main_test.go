@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -48,7 +49,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if bin = os.Getenv("BIN"); bin == "" {
+	if bin = os.Getenv("BIN"); !complete(bin) {
 		bin = dir
 		if err := build(dir); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -72,6 +73,16 @@ func impossible() string {
 		return "the kernel gives no network namespace here: " + err.Error()
 	}
 	return ""
+}
+
+// complete tells whether a folder holds all programs that are tested.
+func complete(dir string) bool {
+	for _, name := range []string{"keeper", "pushd", "pushctl"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); dir == "" || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // build makes the programs as "make build" does, without cgo.

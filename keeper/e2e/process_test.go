@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,8 @@ type process struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when it has ended
 
+	traced bool // runs under strace, which is what cmd is
+
 	mu  sync.Mutex
 	log []string
 }
@@ -31,8 +34,14 @@ type process struct {
 // spawn starts a program on a host. Whoever calls it ends it.
 func spawn(t testing.TB, host, program string, args ...string) *process {
 	t.Helper()
+	return launch(t, host, append([]string{filepath.Join(bin, program)}, args...)...)
+}
+
+// launch starts any command on a host.
+func launch(t testing.TB, host string, command ...string) *process {
+	t.Helper()
 	p := &process{name: host, ended: make(chan struct{})}
-	p.cmd = exec.Command("ip", append([]string{"netns", "exec", host, filepath.Join(bin, program)}, args...)...)
+	p.cmd = exec.Command("ip", append([]string{"netns", "exec", host}, command...)...)
 	p.cmd.Env = append(os.Environ(), "PUSHD_CONFIG=/dev/null", "KEEPER_CONFIG=/dev/null")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StderrPipe()
@@ -98,8 +107,32 @@ func (p *process) running() bool {
 
 // kill ends the process at once, as a crash would.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
+	if pid := p.tracee(); pid > 0 {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // strace ends with it
+	} else {
+		_ = p.cmd.Process.Kill()
+	}
 	<-p.ended
+}
+
+// tracee is the process that strace runs, 0 if there is none.
+func (p *process) tracee() int {
+	if !p.traced {
+		return 0
+	}
+	pid := p.cmd.Process.Pid
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	child, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return child
+}
+
+// stands tells whether all threads of the process stand still, or it has ended.
+func (p *process) stands() bool {
+	pid := p.cmd.Process.Pid
+	if p.traced {
+		pid = p.tracee()
+	}
+	return !p.running() || pid > 0 && stopped(pid)
 }
 
 // pause stops the process in its tracks; resume lets it go on and not know.
