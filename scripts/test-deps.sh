@@ -19,6 +19,10 @@ need haproxy haproxy
 need curl curl
 need node nodejs
 need npm npm
+# Fleets in network namespaces, and disks that lose power.
+need ip iproute2
+need strace strace
+need mkfs.ext4 e2fsprogs
 if ! ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1; then
 	packages="$packages fonts-dejavu-core"
 fi
