@@ -91,10 +91,11 @@ func (s *Session) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		to := k.pick()
 		began := time.Now()
-		heard, err := s.once(ctx, to)
+		heard, err := s.once(ctx, to, k.patience())
 		if ctx.Err() != nil {
 			break
 		}
+		k.spend(began, heard)
 		lived := heard.Sub(began)
 		if lived >= settled {
 			o = newOutage(time.Now())
@@ -108,10 +109,11 @@ func (s *Session) Run(ctx context.Context) error {
 	return nil
 }
 
-// once has one connection from dial to end. heard is when the keeper last said
+// once has one connection from dial to end; patience bounds what comes before
+// the session. heard is when the keeper last said
 // something after its welcome; zero if it did not welcome the node.
-func (s *Session) once(ctx context.Context, to *site) (heard time.Time, err error) {
-	l, err := s.c.dialSession(ctx, to)
+func (s *Session) once(ctx context.Context, to *site, patience time.Duration) (heard time.Time, err error) {
+	l, err := s.c.dialSession(ctx, to, patience)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -61,8 +61,8 @@ func (c *quietConn) Write(p []byte) (int, error) {
 }
 
 // dialSession connects and asks for the upgrade; a refusal is an *Error.
-func (c *Client) dialSession(ctx context.Context, to *site) (*link, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
+func (c *Client) dialSession(ctx context.Context, to *site, patience time.Duration) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	bare, err := to.dial(ctx)
 	if err != nil {

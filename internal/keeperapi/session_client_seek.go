@@ -15,7 +15,8 @@ const (
 	pauseFirst = 50 * time.Millisecond
 	pauseSoon  = 250 * time.Millisecond // at most, within the first soonFor
 	pauseLate  = 2 * time.Second        // at most, afterwards
-	soonFor    = 5 * time.Second        // of pauses
+	soonFor    = 5 * time.Second        // of an outage
+	dialSoon   = time.Second            // for one attempt within soonFor, where there are others to ask
 	settled    = 2 * time.Second        // a session that lived so long was a good one
 	hopsMax    = 3                      // keepers may name another as leader so often in a row
 	byeMax     = time.Minute            // a keeper may send a node away for so long
@@ -31,7 +32,7 @@ type seeker struct {
 	deaf  int   // addresses in a row where nobody listens
 	avoid *site // a machine that fell silent: asking it takes long, others know more
 	pause time.Duration
-	spent time.Duration // pauses of this outage
+	spent time.Duration // on this outage
 }
 
 func newSeeker(sites []*site, o ClientOptions) *seeker {
@@ -55,6 +56,22 @@ func (k *seeker) advance() *site {
 	to := k.sites[k.next]
 	k.next = (k.next + 1) % len(k.sites)
 	return to
+}
+
+// patience is how long one attempt may take: a paused machine takes the
+// connection and never answers.
+func (k *seeker) patience() time.Duration {
+	if len(k.sites) > 1 && k.spent < soonFor {
+		return min(dialSoon, k.o.Timeout)
+	}
+	return k.o.Timeout
+}
+
+// spend counts an attempt that led to no session.
+func (k *seeker) spend(began, heard time.Time) {
+	if heard.IsZero() {
+		k.spent += time.Since(began)
+	}
 }
 
 // failed returns how long to wait after an attempt, or a session that lived for

@@ -398,6 +398,41 @@ func TestSeekerAvoidsWhoFellSilent(t *testing.T) {
 	}
 }
 
+func TestSeekerHasLittlePatienceAtFirst(t *testing.T) {
+	f := func(addresses string, spent, timeout, want time.Duration) {
+		t.Helper()
+		o := ClientOptions{Timeout: timeout}
+		k := newSeeker(NewClient(strings.Fields(addresses), o).sites, o)
+		k.spend(time.Now().Add(-spent), time.Time{})
+		k.spend(time.Now().Add(-time.Hour), time.Now()) // a session is no waste
+		if got := k.patience(); got != want {
+			t.Errorf("%s after %s: %s, want %s", addresses, spent, got, want)
+		}
+	}
+	f("a b", 0, 5*time.Second, dialSoon)
+	f("a b", soonFor, 5*time.Second, 5*time.Second)
+	f("a b", 0, 10*time.Millisecond, 10*time.Millisecond)
+	f("a", 0, 5*time.Second, 5*time.Second)
+}
+
+// TestSessionPassesPausedKeepers has machines that take connections, as the
+// kernel does for a process that is stopped, and never say a word.
+func TestSessionPassesPausedKeepers(t *testing.T) {
+	k := newKeeper(t)
+	addrs := []string{k.addr()}
+	for range 2 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		addrs = append(addrs, l.Addr().String())
+	}
+	c := NewClient(addrs, ClientOptions{Timeout: time.Hour})
+	runWith(t, c, &obedient{}, slog.New(slog.DiscardHandler))
+	k.accept(t).welcome("k1", time.Minute)
+}
+
 func TestSeekerFollows(t *testing.T) {
 	f := func(from, leader, want string) {
 		t.Helper()
