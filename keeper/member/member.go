@@ -31,15 +31,16 @@ var Version = "0.1.0-dev"
 
 // Config is what a member needs; it does not change.
 type Config struct {
-	Store        store.Config // Machine is set by the member
-	API          []string     // TCP addresses to serve; may be empty
-	APIAdvertise string       // what nodes are told; "" = the first API listener's address
-	APITLS       *tls.Config  // nil = plain, on loopback only
-	Socket       string       // unix socket; "" = none
-	Version      string       // "" = Version
-	Embedded     bool         // inside a gateway
-	Log          *slog.Logger // nil = discard
-	Timing       nodes.Timing // zero = nodes.DefaultTiming
+	Store        store.Config     // Machine is set by the member
+	API          []string         // TCP addresses to serve; may be empty
+	APIAdvertise string           // what nodes are told; "" = the first API listener's address
+	APITLS       *tls.Config      // nil = plain, on loopback only
+	Socket       string           // unix socket; "" = none
+	Version      string           // "" = Version
+	Embedded     bool             // inside a gateway
+	Log          *slog.Logger     // nil = discard
+	Timing       nodes.Timing     // zero = nodes.DefaultTiming
+	Wall         func() time.Time // the wall clock; nil = the system's
 }
 
 // Member is one running keeper.
@@ -78,7 +79,7 @@ func Open(cfg Config) (*Member, error) {
 	if cfg.Timing == (nodes.Timing{}) {
 		cfg.Timing = nodes.DefaultTiming()
 	}
-	m := &Member{cfg: cfg, log: cfg.Log, began: time.Now(), state: state.New(), hub: &watch.Hub{}, clock: steer.NewClock(),
+	m := &Member{cfg: cfg, log: cfg.Log, began: time.Now(), state: state.New(), hub: &watch.Hub{}, clock: steer.NewClock(cfg.Wall),
 		propose: hist.NewLE(hist.LatencyBounds()...)}
 	doors, err := m.listen()
 	if err != nil {

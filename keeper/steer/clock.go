@@ -23,10 +23,13 @@ type Clock struct {
 // slew is by how much the clock may run too fast or too slow: 1/slew.
 const slew = 20
 
-// NewClock starts at the wall clock.
-func NewClock() *Clock {
+// NewClock starts at the wall clock, which may leap; nil = the system's.
+func NewClock(wall func() time.Time) *Clock {
+	if wall == nil {
+		wall = time.Now
+	}
 	began := time.Now()
-	return newClock(time.Now, func() time.Duration { return time.Since(began) })
+	return newClock(wall, func() time.Duration { return time.Since(began) })
 }
 
 func newClock(wall func() time.Time, passed func() time.Duration) *Clock {
