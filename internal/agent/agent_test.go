@@ -319,7 +319,7 @@ func TestLocalChangeIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.pass(time.Minute)
-		n.drifts()
+		n.drifts("heartbeat.ping 20s 3s local")
 		n.holds(ping, "3s admin")
 		if got := strings.Count(n.log.String(), "set on the node itself"); got != 2 {
 			t.Errorf("logged %d times", got)
@@ -568,7 +568,7 @@ func TestGuardOfTheValueBeforeARefusedOne(t *testing.T) {
 	})
 }
 
-func TestLocalKnobThatActsAfterARestartIsNoDrift(t *testing.T) {
+func TestLocalKnobOfWhichTheFleetSaysNothingIsDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := fresh(t).start(true)
 		defer n.end()
@@ -576,6 +576,6 @@ func TestLocalKnobThatActsAfterARestartIsNoDrift(t *testing.T) {
 			t.Fatal(err)
 		}
 		n.pass(time.Second)
-		n.drifts()
+		n.drifts("loops.count 2 8 local")
 	})
 }

@@ -66,6 +66,11 @@ func (a *Agent) drift(now time.Time) (list []keeperapi.Drift) {
 			list = append(list, d)
 		}
 	}
+	for name, base := range a.own.base { // nobody else speaks of it, but operators take the fleet to be alike
+		if it, spoken := a.book.items[name]; (!spoken || it.local && it.itsOwn()) && a.seen[name] != base.Value {
+			list = append(list, keeperapi.Drift{Node: a.cfg.ID, Knob: name, Want: base.Value, Have: a.seen[name], Reason: keeperapi.DriftLocal})
+		}
+	}
 	for name, began := range a.own.atStart {
 		if in := a.seen[name]; began != in && a.fleets(name) {
 			list = append(list, keeperapi.Drift{Node: a.cfg.ID, Knob: name, Want: in, Have: began, Reason: keeperapi.DriftRestart})
