@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,8 +66,16 @@ type rig struct {
 	*Recorder
 	knobs    Knobs
 	registry *knob.Registry
-	figures  Figures
-	backlog  int64
+	mu       sync.Mutex
+	figures  Figures // what the node says
+	backlog  atomic.Int64
+}
+
+// tell has the node say something else from now on.
+func (g *rig) tell(f func(*Figures)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f(&g.figures)
 }
 
 func newRig(t *testing.T, edit func(*Config)) *rig {
@@ -73,8 +83,8 @@ func newRig(t *testing.T, edit func(*Config)) *rig {
 	g := &rig{registry: knob.NewRegistry()}
 	g.knobs = NewKnobs(g.registry)
 	c := Config{Node: "gw-1", Version: "1.2.3", Knobs: g.knobs, Registry: g.registry,
-		Log: slog.New(slog.DiscardHandler), Ask: func(_ context.Context, f *Figures) { *f = g.figures },
-		Backlog: func() int64 { return g.backlog }, Conns: func() int64 { return 3 },
+		Log: slog.New(slog.DiscardHandler), Ask: func(_ context.Context, f *Figures) { g.tell(func(now *Figures) { *f = *now }) },
+		Backlog: g.backlog.Load, Conns: func() int64 { return 3 },
 		Show: map[string]func(context.Context) (any, error){"top.json": func(context.Context) (any, error) { return []string{"worst"}, nil }}}
 	if os.Getenv(victimDir) == "" { // the victim has no test to clean up for it
 		c.Dir = filepath.Join(t.TempDir(), "rec")

@@ -46,9 +46,11 @@ func pass(d time.Duration) {
 
 func TestASecondOfEverything(t *testing.T) {
 	g := play(t, nil, func(g *rig) {
-		g.figures.Open[push.ProtoWS], g.figures.Queued, g.figures.OldestSeconds, g.figures.Level[1] = 5, 12, 0.25, 1.25
-		g.figures.Dropped[push.DropTTL] = 3
-		g.figures.Latency.Record(80_000)
+		g.tell(func(f *Figures) {
+			f.Open[push.ProtoWS], f.Queued, f.OldestSeconds, f.Level[1] = 5, 12, 0.25, 1.25
+			f.Dropped[push.DropTTL] = 3
+			f.Latency.Record(80_000)
+		})
 		pass(25*time.Second + time.Millisecond)
 	})
 	all, marks := read(t, os.DirFS(g.dir), RingSecond)
@@ -119,11 +121,11 @@ func TestOffIsOff(t *testing.T) {
 
 func TestASilentLoopIsAGap(t *testing.T) {
 	g := play(t, nil, func(g *rig) {
-		g.figures.Delivered = 1000
+		g.tell(func(f *Figures) { f.Delivered = 1000 })
 		pass(2*time.Second + time.Millisecond)
-		g.figures = Figures{Silent: 1, Delivered: 400}
+		g.tell(func(f *Figures) { *f = Figures{Silent: 1, Delivered: 400} })
 		pass(time.Second)
-		g.figures = Figures{Delivered: 1200}
+		g.tell(func(f *Figures) { *f = Figures{Delivered: 1200} })
 		pass(time.Second)
 	})
 	all, _ := read(t, os.DirFS(g.dir), RingSecond)
@@ -141,9 +143,9 @@ func TestATriggerHasABurstAndABundle(t *testing.T) {
 		g.set(t, "recorder.trigger_wait", "2s")
 		g.set(t, "recorder.before", "3s")
 		g.set(t, "recorder.burst", "5s")
-		g.backlog = 99
+		g.backlog.Store(99)
 		pass(10*time.Second + time.Millisecond)
-		g.figures.OldestSeconds, g.figures.Queued = 2.5, 500
+		g.tell(func(f *Figures) { f.OldestSeconds, f.Queued = 2.5, 500 })
 		pass(30 * time.Second) // longer than a burst, shorter than recorder.burst_every
 	})
 	burst, marks := read(t, os.DirFS(g.dir), RingBurst)
@@ -224,7 +226,7 @@ func TestBundlesAreCapped(t *testing.T) {
 			"recorder.bundles_max": "3", "recorder.bundle_bytes_max": "900KB", "recorder.before": "0"} {
 			g.set(t, name, value)
 		}
-		g.figures.OldestSeconds = 5
+		g.tell(func(f *Figures) { f.OldestSeconds = 5 })
 		pass(time.Minute)
 	})
 	all, err := g.Bundles()
