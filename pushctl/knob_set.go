@@ -26,7 +26,7 @@ func knobSetCommand(e *env) *cli.Command {
   pushctl knob set queue.bytes_max 64KiB --on node=gw-3 --for 10m
   pushctl knob set queue.messages_max 256 --plan 1,5%,25%,all --soak 1m \
       --guard 'drops.10s < 5/s && wait.p99.10s < 2s'
-  pushctl knob set heartbeat.timeout 90s --dry-run
+  pushctl knob set heartbeat.ws.timeout 90s --dry-run
   pushctl knob set conns.max 0 --now --all --why 'evacuate, INC-312'
 
 --plan gives the value to one node, then 5 % and so on, soaks after each step, and takes all back when the guard breaks. --now --all breaks the glass: past freezes and rollouts.`,
