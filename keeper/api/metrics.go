@@ -91,6 +91,8 @@ func memberState(m *keeperapi.Member) string {
 }
 
 func logMetrics(p *prom.Page, st *keeperapi.Status, f *Figures) {
+	p.Gauge("keeper_revision", "Revision of the replicated state.", float64(st.Revision))
+	p.Gauge("keeper_values_revision", "Revision of the last change of a knob's value; a node that obeys it is current.", float64(st.ValuesRevision))
 	p.Counter("keeper_commits_total", "Entries of the log known as committed, since the cluster was founded.", float64(st.Committed))
 	p.Gauge("keeper_log_index", "Last entry of the log.", float64(st.LogIndex))
 	p.Gauge("keeper_applied_index", "Last command carried out.", float64(f.Applied))

@@ -34,7 +34,7 @@ func TestMetrics(t *testing.T) {
 			ok = ok && there && v == want
 		}
 		for _, series := range []string{"keeper_proposal_seconds_count", "keeper_log_appends_total", "keeper_log_append_seconds_total",
-			"keeper_commits_total", "keeper_disk_free_bytes", "process_cpu_seconds_total", "go_gc_cycles_total"} {
+			"keeper_commits_total", "keeper_revision", "keeper_values_revision", "keeper_disk_free_bytes", "process_cpu_seconds_total", "go_gc_cycles_total"} {
 			v, _ := x.Value(series)
 			ok = ok && v > 0
 		}
