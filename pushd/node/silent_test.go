@@ -14,7 +14,8 @@ import (
 func TestALateLoopIsNamedAndHarmless(t *testing.T) {
 	cfg := config.Default(func(string) string { return "" })
 	cfg.Listen, cfg.Private, cfg.Loops, cfg.Auth = []string{"127.0.0.1:0"}, "127.0.0.1:0", 2, config.AuthNone
-	cfg.AdminSocket = filepath.Join(t.TempDir(), "s")
+	cfg.AdminSocket, cfg.StateDir = filepath.Join(t.TempDir(), "s"), t.TempDir()
+	cfg.Keeper.Addresses = []string{config.KeeperOff}
 	cfg.Knobs = map[string]string{"drain.window": "0s"}
 	n, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
