@@ -44,7 +44,7 @@ func NewKnobs(r *knob.Registry) Knobs {
 		BurstBytes: r.Bytes(knob.Spec{Name: "recorder.burst_bytes_max", Risk: knob.Low,
 			Help: "Disk that the records of each 100 ms of bursts may take."}, 8<<20, 1<<20, 1<<30),
 		Before: r.Duration(knob.Spec{Name: "recorder.before", Risk: knob.Low,
-			Help: "How much of the time before a burst is held in memory, in looks of 100 ms at what is cheapest to see; 0 looks once a second only."},
+			Help: "How much of the time before a burst is held in memory, in looks of 100 ms at what is cheapest to see, while the node uses more than 10% of a core; 0 looks once a second only."},
 			5*time.Second, 0, beforeMax),
 		Burst: r.Duration(knob.Spec{Name: "recorder.burst", Risk: knob.Low,
 			Help: "How long everything is recorded each 100 ms after a trigger; 0 records no bursts and takes no bundles."}, 10*time.Second, 0, 10*time.Minute),

@@ -56,7 +56,13 @@ type Config struct {
 	Show map[string]func(context.Context) (any, error)
 
 	proc, blocks string // in tests another /proc and /sys/block
+	busy         int64  // in tests what counts as busy, µs of CPU a second
 }
+
+// busyFrom is how much CPU the node must have used in a second to count as
+// busy, in µs: 10 % of a core. To wake an idle process each 100 ms costs more
+// than all that is done once a second, and shows that nothing happened.
+const busyFrom = 100_000
 
 // Recorder records from Start to Close, on one goroutine.
 type Recorder struct {
@@ -81,6 +87,8 @@ type Recorder struct {
 	thinned int
 	now     record.Record
 	earlier record.Record // At and Mono of the record before
+	cpu     int64         // µs of the process as of the record before
+	busy    bool          // the process used much CPU since then
 	unix    int64         // second of the last record
 	before  *before
 	trigger *trigger
@@ -101,7 +109,7 @@ type ring struct {
 // New prepares a recorder. Nothing is opened yet.
 func New(c Config) *Recorder {
 	if c.proc == "" {
-		c.proc, c.blocks = "/proc", "/sys/block"
+		c.proc, c.blocks, c.busy = "/proc", "/sys/block", busyFrom
 	}
 	r := &Recorder{c: c, stop: make(chan struct{}), dir: c.Dir, before: newBefore(), said: map[string]string{}}
 	r.sampler = newSampler(c.blocks, c.Ask)
@@ -146,11 +154,14 @@ func (r *Recorder) run() {
 // of the clock, so that the records of several nodes fall together.
 func (r *Recorder) due(now time.Time) time.Duration {
 	every := second
-	if r.on && (r.c.Knobs.Before.Get() > 0 || r.bursting()) {
+	if r.on && (r.looking() || r.bursting()) {
 		every = lookEvery
 	}
 	return now.Truncate(every).Add(every).Sub(now)
 }
+
+// looking tells whether the time before a burst that may come is held in memory.
+func (r *Recorder) looking() bool { return r.busy && r.c.Knobs.Before.Get() > 0 }
 
 func (r *Recorder) bursting() bool { return !r.until.IsZero() }
 
@@ -166,7 +177,7 @@ func (r *Recorder) tick(now time.Time) {
 		r.publish()
 	case r.bursting():
 		r.takeBurst(now)
-	case r.c.Knobs.Before.Get() > 0:
+	case r.looking():
 		r.sampler.look(now, r.c.Backlog(), r.c.Conns(), r.before.next())
 	}
 	if r.bursting() && !now.Before(r.until) {
@@ -236,6 +247,7 @@ func (r *Recorder) takeSecond(now time.Time) {
 		}
 	}
 	r.earlier.At, r.earlier.Mono = r.now.At, r.now.Mono
+	r.weigh()
 	for _, m := range r.changes.since(r.now.At) {
 		r.mark(m, &r.second, &r.long)
 	}
@@ -248,6 +260,13 @@ func (r *Recorder) takeSecond(now time.Time) {
 		r.beginBurst(now, why)
 	}
 	r.count()
+}
+
+// weigh tells whether the node was busy in the last second.
+func (r *Recorder) weigh() {
+	cpu := r.now.V[r.sampler.quick.user] + r.now.V[r.sampler.quick.system]
+	r.busy = cpu-r.cpu >= r.c.busy
+	r.cpu = cpu
 }
 
 // addLong adds the record of a second to that of its 10 s, which is written

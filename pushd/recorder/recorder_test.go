@@ -217,6 +217,25 @@ func unpack(t *testing.T, packed []byte) map[string][]byte {
 	}
 }
 
+// TestAnIdleNodeIsLeftAlone: nothing wakes it between two seconds.
+func TestAnIdleNodeIsLeftAlone(t *testing.T) {
+	asked := 0
+	g := play(t, func(c *Config) {
+		c.busy = 1 << 40
+		backlog := c.Backlog
+		c.Backlog = func() int64 { asked++; return backlog() }
+	}, func(g *rig) {
+		g.set(t, "recorder.trigger_wait", "2s")
+		pass(5*time.Second + time.Millisecond)
+		g.tell(func(f *Figures) { f.OldestSeconds = 3 })
+		pass(30 * time.Second)
+	})
+	burst, _ := read(t, os.DirFS(g.dir), RingBurst)
+	if asked != 0 || len(burst) < 100 || burst[0].values["cpu.user"] == record.Missing {
+		t.Errorf("%d looks, %d records in the burst", asked, len(burst))
+	}
+}
+
 func TestBundlesAreCapped(t *testing.T) {
 	g := play(t, func(c *Config) {
 		c.Show["big.json"] = func(context.Context) (any, error) { return strings.Repeat("x", 1<<20), nil }
