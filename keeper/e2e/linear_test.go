@@ -39,7 +39,7 @@ func TestLinearizable(t *testing.T) {
 	c := k.client(patience)
 	schema, knobs := linearSchema()
 	node := startScribe(t, c, "scribe", schema)
-	declared(t, c, len(knobs))
+	declared(t, c, knobs)
 	remember(t, c)
 
 	log := newLedger()
@@ -99,13 +99,15 @@ func linearSchema() (s keeperapi.Schema, names []string) {
 	return s, names
 }
 
-// declared waits until the keepers know so many knobs.
-func declared(t testing.TB, c *keeperapi.Client, n int) {
+// declared waits until the keepers know the knobs.
+func declared(t testing.TB, c *keeperapi.Client, names []string) {
 	t.Helper()
-	eventually(t, "the knobs are declared", func() bool {
-		all, err := c.Knobs(t.Context(), keeperapi.Read{})
-		return err == nil && len(all) >= n
-	})
+	for _, name := range names {
+		eventually(t, name+" is declared", func() bool {
+			_, err := c.Knob(t.Context(), name, keeperapi.Read{})
+			return err == nil
+		})
+	}
 }
 
 // remember has the keepers keep all that a test does to a knob.

@@ -17,7 +17,7 @@ func TestMembersFail(t *testing.T) {
 	nodes := startNodes(t, k, 3)
 	schema, names := linearSchema()
 	witness := startScribe(t, c, "witness", schema)
-	declared(t, c, 1)
+	declared(t, c, names)
 	value := 1000
 	turn := func(t *testing.T) {
 		t.Helper()

@@ -149,7 +149,7 @@ func TestPowerOfAKeeperFails(t *testing.T) {
 	}
 	k.run(0)
 	k.leader()
-	declared(t, m.local, len(knobs))
+	declared(t, m.local, knobs)
 	for n := 1; n <= ofWork; n++ {
 		fail(n, m.proc.stopAt(t, n))
 	}
@@ -213,4 +213,71 @@ func (w *pairWriter) check(t *testing.T, n int) {
 	if w.revision > 0 && last[0].Values[0].Value.Value != last[1].Values[0].Value.Value {
 		t.Fatalf("power failed at sync %d: half a transaction is there: %+v", n, last)
 	}
+}
+
+// TestPowerOfANodeFails lets the power of a node fail at each sync while it
+// writes down a new value. It comes back, with no keeper to ask, on the value
+// that it had lived with: never on the default, or on a damaged file.
+func TestPowerOfANodeFails(t *testing.T) {
+	const failures = 3 // the file, its folder, and none
+	k := startKeepers(t, newLAN(t), 1)
+	c := k.client(patience)
+	n := newNode(t, k, "n1")
+	d := newDrive(t, n.dir)
+	n.run()
+	follow(t, c, 1)
+	must(t, c, set(keeperapi.Fleet, knobQueue, "512"))
+	settled(t, n)
+	n.proc.term(t)
+	base := d.freeze()
+	at := 0
+	for i := 1; i <= failures; i++ {
+		d.replace(cloned(t, base, i))
+		n.run()
+		follow(t, c, 1)
+		tracer := n.proc.stopAt(t, i)
+		eventually(t, "the node is traced", n.proc.isTraced)
+		r := set(keeperapi.Fleet, knobQueue, strconv.Itoa(1000+i))
+		r.WaitMS = 0
+		must(t, c, r)
+		for end := time.Now().Add(3 * time.Second); !n.proc.stands() && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			continue
+		}
+		if n.proc.stands() {
+			at++
+		}
+		image := d.freeze()
+		n.proc.kill()
+		<-tracer.ended
+		d.replace(image)
+		k.lan.unplug(n.id)
+		n.run()
+		eventually(t, "the node serves", func() bool { return n.state() != nil })
+		if v := n.knob(knobQueue); v == nil || v.Value != "512" || n.proc.logged("cannot be used") {
+			t.Errorf("power failed at sync %d: the node holds %+v:\n%s", i, v, n.proc.tail(20))
+		}
+		n.proc.kill()
+		k.lan.plug(n.id)
+		must(t, c, set(keeperapi.Fleet, knobQueue, "512"))
+	}
+	t.Logf("%d of %d failures of power came at a sync", at, failures)
+	if at < 2 {
+		t.Error("that proves too little")
+	}
+}
+
+// cloned is a copy of an image.
+func cloned(t testing.TB, image string, n int) string {
+	t.Helper()
+	out := fmt.Sprintf("%s-%d", image, n)
+	if text, err := exec.Command("cp", "--sparse=always", image, out).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, text)
+	}
+	return out
+}
+
+// isTraced tells whether a tracer holds the process.
+func (p *process) isTraced() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	return err == nil && strings.Contains(string(text), "TracerPid:") && !strings.Contains(string(text), "TracerPid:\t0\n")
 }

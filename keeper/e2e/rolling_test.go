@@ -18,7 +18,7 @@ func TestRollingRestart(t *testing.T) {
 	c := k.client(patience)
 	schema, knobs := linearSchema()
 	node := startScribe(t, c, "scribe", schema)
-	declared(t, c, len(knobs))
+	declared(t, c, knobs)
 	remember(t, c)
 	w := startWatcher(t, k.client(patience))
 
