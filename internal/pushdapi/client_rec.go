@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // BundleMax bounds a bundle that a client takes, in bytes.
@@ -27,17 +28,35 @@ func (c *Client) RecFields(ctx context.Context) ([]RecField, error) {
 	return *f, nil
 }
 
+// recTimeout bounds how long records or a bundle may take to come, if the
+// client's own timeout is not longer.
+const recTimeout = time.Minute
+
 // Rec opens the records of a span, in the form of internal/record. The caller
 // closes it; ctx ends it.
 func (c *Client) Rec(ctx context.Context, q RecQuery) (io.ReadCloser, error) {
 	v := url.Values{"from": {strconv.FormatInt(q.From.UnixMilli(), 10)}, "to": {strconv.FormatInt(q.To.UnixMilli(), 10)}}
 	put(v, "ring", q.Ring)
 	put(v, "fields", strings.Join(q.Fields, ","))
+	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, recTimeout))
 	resp, err := c.open(ctx, http.MethodGet, "/v1/rec", v, nil)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	return resp.Body, nil
+	return &bounded{resp.Body, cancel}, nil
+}
+
+// bounded is a body that frees its time limit when it is closed.
+type bounded struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (b *bounded) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 // RecBundles lists the bundles of the node, the latest first.
@@ -51,6 +70,8 @@ func (c *Client) RecBundles(ctx context.Context) ([]RecBundle, error) {
 
 // RecBundle copies a bundle, a tar in gzip, to w and returns its length.
 func (c *Client) RecBundle(ctx context.Context, id string, w io.Writer) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, recTimeout))
+	defer cancel()
 	resp, err := c.open(ctx, http.MethodGet, "/v1/rec/bundles/"+url.PathEscape(id), nil, nil)
 	if err != nil {
 		return 0, err

@@ -31,6 +31,7 @@ type Ring struct {
 	file File // nil before the first record, and after an error
 	at   int64
 	from int64 // ms since 1970 of the file's first record
+	last int64 // of the last record; 0 before the first
 	segs []live
 	next uint64 // number of the next file
 	sum  int64  // bytes ever written
@@ -72,6 +73,7 @@ func (r *Ring) Append(rec *Record) error {
 			return err
 		}
 	}
+	r.last = rec.At
 	return r.write(r.enc.Record(r.buf[:0], rec))
 }
 
@@ -147,14 +149,19 @@ func (r *Ring) closeFile() {
 }
 
 // prune removes the oldest files: those too old, and those too many for the
-// bytes with one more file.
+// bytes with one more file. None is too old by a clock that was just set
+// forward: it may be set back.
 func (r *Ring) prune(now int64) {
 	most := r.c.BytesMax()
 	total := most / segmentsMin
 	for _, s := range r.segs {
 		total += s.Size
 	}
-	oldest := now - r.c.Keep().Milliseconds()
+	keep := r.c.Keep().Milliseconds()
+	oldest := now - keep
+	if r.last != 0 && now-r.last > keep {
+		oldest = 0
+	}
 	for len(r.segs) > 0 && (total > most || r.segs[0].end != 0 && r.segs[0].end < oldest) {
 		if err := r.c.Disk.Remove(r.segs[0].Name); err != nil && !gone(err) {
 			return // tried again with the next file

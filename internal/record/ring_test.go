@@ -121,6 +121,22 @@ func TestAClockThatIsSetBackBeginsAFile(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetForwardForgetsNothing(t *testing.T) {
+	d := newMemory()
+	r := testRing(t, d, testSchema(), 1<<20)
+	const years = 10 * 365 * 24 * 3600 * 1000
+	for i := range 30 {
+		rec := testRecord(i)
+		if i >= 10 && i < 20 {
+			rec.At += years
+		}
+		must(t, r.Append(rec))
+	}
+	if got := times(t, d, 0, noon+60_000); !slices.Equal(got, span2(0, 9, 20, 29)) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func span2(bounds ...int64) (all []int64) {
 	for i := 0; i < len(bounds); i += 2 {
 		for v := bounds[i]; v <= bounds[i+1]; v++ {
