@@ -36,6 +36,9 @@ func errorOf(err error) *keeperapi.Error {
 	if e, ok := errors.AsType[*keeperapi.Error](err); ok {
 		return e
 	}
+	if errors.Is(err, context.Canceled) { // nobody reads this
+		return refuse(keeperapi.CodeTimeout, "the asker hung up, or the keeper is stopping; what was asked may have been done")
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return refuse(keeperapi.CodeTimeout, "no majority of the keepers answered in time; see pushctl keeper status")
 	}
