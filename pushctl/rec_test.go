@@ -147,8 +147,6 @@ func tarOf(t *testing.T, names ...string) []byte {
 // rec runs a command line at 14:10 of that evening.
 func rec(t *testing.T, args ...string) (out, errs string, code int) {
 	t.Helper()
-	t.Setenv("TZ", "UTC")
-	time.Local = time.UTC
 	var o, e bytes.Buffer
 	env := &env{in: strings.NewReader(""), out: &o, err: &e, getenv: func(string) string { return "" },
 		now: func() time.Time { return time.Date(2026, 11, 21, 14, 10, 0, 0, time.UTC) }, size: func() (int, int) { return 80, 24 }}
