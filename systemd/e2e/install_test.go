@@ -19,7 +19,7 @@ func TestInstalledPackageStartsWhenAsked(t *testing.T) {
 	}
 	m.says("pushctl stats", "connections", "knobs r")
 	m.says("pushctl version", "pushctl", "pushd")
-	m.says(`pushctl knob set queue.messages_max 256 --why test`, "256", "applied 1 of 1")
+	m.says(`pushctl knob set queue.messages_max 256 --why test`, "256", "1 of 1")
 	m.says("pushctl knob list --local", "256")
 	m.says("systemctl cat pushd && systemctl is-enabled pushd", "enabled")
 	m.says("man -w pushd 2>/dev/null || ls /usr/share/man/man8/pushd.8.gz /usr/share/man/man1/pushctl.1.gz", "pushd.8.gz")
@@ -84,5 +84,18 @@ sed -i 's/^#node_name = .*/node_name = "mine"/' /etc/pushd/pushd.toml`)
 		\( -name '*pushd*' -o -name '*pushctl*' -o -name '*pushfleet*' -o -name 'keeper*' \) -print; getent passwd pushd keeper || true; getent group pushd keeper || true`)
 	if left != "" {
 		t.Errorf("left after a purge:\n%s", left)
+	}
+}
+
+func TestDoctorKnowsTheRunningUnit(t *testing.T) {
+	m := install(t)
+	m.run("systemctl start pushd")
+	m.says("pushctl doctor --conns 10", "of the running pushd", "pushd[")
+	// The container's own limit is below what the unit asks for, so that it was
+	// silently lowered.
+	limit := strings.TrimSpace(m.run("awk '/Max open files/ {print $5}' /proc/$(systemctl show -P MainPID pushd)/limits"))
+	out, err := m.try("pushctl doctor --conns 2m")
+	if err == nil || !strings.Contains(out, "LimitNOFILE=2097152") {
+		t.Errorf("with a limit of %s: %v\n%s", limit, err, out)
 	}
 }

@@ -16,7 +16,7 @@ func TestThreeInstancesShareAPortAndAKeeper(t *testing.T) {
 		out, _ := m.try("pushctl nodes")
 		return strings.Contains(out, "3 nodes, 3 alive")
 	})
-	m.says("pushctl knob set queue.messages_max 256 --why test", "applied 3 of 3")
+	m.says("pushctl knob set queue.messages_max 256 --why test", "3 of 3")
 	m.run("pushctl bench soak --conns 60 --rate 50/s --for 2s --report '' --allow-invalid --allow-loss --node /run/pushd-1/admin.sock || true")
 	for i := 1; i <= 3; i++ {
 		node := fmt.Sprintf("--node /run/pushd-%d/admin.sock ", i)

@@ -44,3 +44,15 @@ func TestNothingOfTheUnitsIsIgnored(t *testing.T) {
 		}
 	}
 }
+
+func TestLockedUpPushdSeesTheMachineAndMayUnshareItsFiles(t *testing.T) {
+	m := install(t)
+	m.run("systemctl start pushd")
+	// What the recorder reads, from inside the unit's mounts and as its user.
+	m.says(`nsenter -t $(systemctl show -P MainPID pushd) -m -- runuser -u pushd -- cat /proc/stat /proc/net/netstat /proc/meminfo /proc/loadavg`,
+		"cpu0", "ListenOverflows", "MemAvailable")
+	m.run("echo PUSHD_UNSHARE_FILES=true >>/etc/default/pushd; systemctl restart pushd")
+	m.says("pushctl stats", "healthy")
+	m.run("systemctl stop pushd; systemctl start pushd.socket")
+	m.says(connect+"connect alice", "HTTP/1.1 200 OK")
+}
