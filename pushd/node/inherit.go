@@ -38,7 +38,10 @@ func (n *Node) resolve() (release func(), err error) {
 		if err == nil {
 			all = append(all, f)
 		}
-		if err := n.explain(l, err); err != nil {
+		if err = n.explain(l, err); err == nil {
+			err = n.claim(l)
+		}
+		if err != nil {
 			release()
 			return nil, err
 		}

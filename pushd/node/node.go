@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -46,6 +47,7 @@ type Node struct {
 	loops    int
 	slots    int // connections a loop has room for
 	listen   []*reactor.Listener
+	claims   []net.Listener // of client addresses that nobody may share
 	shared   *session.Shared
 	workers  []*worker
 	running  sync.WaitGroup
@@ -293,6 +295,7 @@ func (n *Node) close() error {
 		errs = append(errs, w.table.Close(), w.loop.Close())
 	}
 	n.workers = nil
+	n.unclaim()
 	return errors.Join(append(errs, n.shared.Router.Close(), n.shared.Messages.Close())...)
 }
 

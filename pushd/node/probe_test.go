@@ -262,3 +262,17 @@ func TestARefusedProbeIsAnswered(t *testing.T) {
 		t.Errorf("a client without a name: %v", err)
 	}
 }
+
+func TestAPortIsSharedOnlyWithConsent(t *testing.T) {
+	a := startProbed(t, nil)
+	addr := a.ClientAddrs()[0]
+	share := func(c *config.Config) { c.SharePort, c.Listen = true, []string{addr} }
+	b := prepare(t, share)
+	if err := b.Start(t.Context()); err == nil || !strings.Contains(err.Error(), addr+" is held by a pushd that does not share it") {
+		t.Errorf("start: %v", err)
+	}
+	if err := errors.Join(a.SelfProbe.Close(t.Context()), a.Stop(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	startProbed(t, share).serves() // the claim went with the node
+}
