@@ -29,7 +29,9 @@ func knobSetCommand(e *env) *cli.Command {
   pushctl knob set heartbeat.ws.timeout 90s --dry-run
   pushctl knob set conns.max 0 --now --all --why 'evacuate, INC-312'
 
---plan gives the value to one node, then 5 % and so on, soaks after each step, and takes all back when the guard breaks. --now --all breaks the glass: past freezes and rollouts.`,
+--plan gives the value to one node, then 5 % and so on, soaks after each step, and takes all back when the guard breaks. --now --all breaks the glass: past freezes and rollouts.
+
+A guard compares a node's own figures: conns, queued, queued.bytes, oldest, wait.p50, wait.p99, wait.p999, loops.silent, memory.bytes, memory.heap_bytes, gc, sched.p99, cpu.10s; and over 1s, 10s or 100s, as in drops.10s: accepts, published, delivered, received, drops, closed, queued.`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "on", Usage: "for `SCOPE`: fleet (the default), a label as app=shop, or node=NAME", Value: "fleet"},
 			&cli.GenericFlag{Name: "for", Usage: "go back after `TIME`, with every keeper dead too", Value: &span{}},
