@@ -42,3 +42,15 @@ func TestThreeInstancesShareAPortAndAKeeper(t *testing.T) {
 	}
 	m.run("systemctl restart pushfleet.target && systemctl stop pushd@1 pushd@2 pushd@3 keeper")
 }
+
+func TestInstanceDoesNotTakeUsersFromAPushdThatSharesNothing(t *testing.T) {
+	m := install(t)
+	m.run("systemctl start pushd")
+	if out, err := m.try("timeout 5 systemctl start pushd@1"); err == nil {
+		t.Errorf("started: %s", out)
+	}
+	m.says("journalctl --no-pager -u pushd@1", "127.0.0.1:7400 is held by a pushd that does not share it: give that one --share-port too")
+	m.run("systemctl stop pushd@1; echo 'share_port = true' >>/etc/pushd/pushd.toml; systemctl restart pushd; systemctl start pushd@1")
+	m.says("systemctl is-active pushd pushd@1", "active\nactive")
+	m.says("pushctl nodes", "2 nodes, 2 alive") // the keeper inside pushd serves both
+}
