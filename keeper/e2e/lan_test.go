@@ -55,6 +55,7 @@ func (l *lan) host(name string) string {
 	l.ip("netns", "add", name)
 	l.t.Cleanup(func() { l.ip("netns", "del", name) })
 	l.ip("link", "add", "v-"+name, "type", "veth", "peer", "name", "eth0", "netns", name)
+	l.t.Cleanup(func() { l.ip("link", "del", "v-"+name) }) // with its namespace it would go some time later
 	l.ip("link", "set", "v-"+name, "master", l.name, "up")
 	l.ip("-n", name, "link", "set", "lo", "up")
 	l.ip("-n", name, "addr", "add", l.addr(name)+"/24", "dev", "eth0")
