@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -51,7 +52,9 @@ func recFind(o *options, c *cli.Context, ms []memory) error {
 		rows, cut = append(rows, f.rows...), cut || f.cut
 	}
 	slices.SortStableFunc(rows, func(a, b table.RecFound) int { return cmp.Compare(a.From, b.From) })
-	v := &view{lines: func() []string { return table.RecFind(expr, rows, cut, o.wide(), o.style) }, docs: []any{whole(rows)}, rows: anys(rows)}
+	v := &view{lines: func() []string {
+		return append(table.RecFind(expr, rows, cut, o.wide(), o.style), shorter(r.vals, s.from)...)
+	}, docs: []any{whole(rows)}, rows: anys(rows)}
 	return errors.Join(o.print(v), r.err())
 }
 
@@ -90,8 +93,10 @@ func badCondition(err error) error {
 
 // found is what one memory has.
 type found struct {
-	rows []table.RecFound
-	cut  bool
+	rows  []table.RecFound
+	cut   bool
+	node  string
+	first int64 // ms since 1970 of the first record of the span
 }
 
 func findIn(ctx context.Context, m memory, s *recSpan, expr string, most int) (*found, error) {
@@ -105,7 +110,7 @@ func findIn(ctx context.Context, m memory, s *recSpan, expr string, most int) (*
 	}
 	var g record.Figures
 	var field record.Field
-	node, records := "", 0
+	node, records, first := "", 0, int64(0)
 	err = m.scan(ctx, q, func(it record.Item) error {
 		if it.Record == nil {
 			return nil
@@ -114,7 +119,9 @@ func findIn(ctx context.Context, m memory, s *recSpan, expr string, most int) (*
 		if it.Record.At < q.From {
 			return nil
 		}
-		records++
+		if records++; records == 1 {
+			first = it.Record.At
+		}
 		node, field = it.Schema.Node, it.Schema.Fields[0]
 		f.Add(&g)
 		return nil
@@ -125,9 +132,23 @@ func findIn(ctx context.Context, m memory, s *recSpan, expr string, most int) (*
 	if records == 0 {
 		return nil, nothingThen(ctx, m, s.from, s.to)
 	}
-	out := &found{cut: f.Cut}
+	out := &found{cut: f.Cut, node: node, first: first}
 	for _, stretch := range f.Found() {
 		out.rows = append(out.rows, table.RecFound{Node: node, Field: field, Stretch: stretch})
 	}
 	return out, nil
+}
+
+// beginSlack is how much later than asked records may begin without a word.
+const beginSlack = time.Minute
+
+// shorter says that records do not reach back as far as was asked: "never" is
+// then not since when it seems.
+func shorter(all []*found, from time.Time) (lines []string) {
+	for _, f := range all {
+		if first := time.UnixMilli(f.first); first.Sub(from) > beginSlack {
+			lines = append(lines, "records of "+table.Safe(f.node)+" begin at "+first.Local().Format(time.DateTime))
+		}
+	}
+	return lines
 }

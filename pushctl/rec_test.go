@@ -242,6 +242,7 @@ gw-1  2026-11-21 14:07:01  14:09:59  2m59s  queued  212,140  14:09:59
 look closer: pushctl rec at 2026-11-21T14:09:59 --diff 2026-11-21T14:06:01
 `, "find", "queued > 1e5 && cpu.softirq > 10%", "--from", "14:00", "--file", dir)
 	shows(t, "never in this span: queued > 1e9\n", "find", "queued > 1e9", "--from", "14:00", "--file", dir)
+	shows(t, "never in this span: queued > 1e9\nrecords of gw-1 begin at 2026-11-21 14:00:00\n", "find", "queued > 1e9", "--from", "13:00", "--every", "1s", "--file", dir)
 	out, _, _ := rec(t, "find", "queued > 1e5", "--json", "--node", recNode(t, dir), "--from", "14:00")
 	var rows []table.RecFound
 	if err := json.Unmarshal([]byte(out), &rows); err != nil || len(rows) != 2 || rows[1].Worst != 212_140 {

@@ -15,7 +15,7 @@ type changes struct {
 func newChanges(r *knob.Registry) *changes {
 	c := &changes{registry: r, revision: r.Revision(), values: map[string]string{}}
 	for _, k := range r.List() {
-		c.values[k.Name] = shown(k)
+		c.values[k.Name] = k.Value
 	}
 	return c
 }
@@ -28,16 +28,16 @@ func (c *changes) since(now int64) (marks []*record.Mark) {
 	}
 	c.revision = revision
 	for _, k := range c.registry.List() {
-		value, was := shown(k), c.values[k.Name]
-		if value == was {
+		was := c.values[k.Name]
+		if k.Value == was {
 			continue
 		}
-		c.values[k.Name] = value
+		c.values[k.Name] = k.Value
 		at := now
 		if ms := k.At.UnixMilli(); !k.At.IsZero() && ms <= now {
 			at = ms
 		}
-		text := k.Name + " " + was + " → " + value + " (" + k.Source
+		text := k.Name + " " + was + " → " + shown(k) + " (" + k.Source
 		if k.Why != "" {
 			text += ": " + k.Why
 		}
@@ -46,6 +46,7 @@ func (c *changes) since(now int64) (marks []*record.Mark) {
 	return marks
 }
 
+// shown is a value with its unit.
 func shown(k knob.State) string {
 	if k.Unit == "" {
 		return k.Value
