@@ -177,7 +177,7 @@ func refusalHint(e *keeperapi.Error, need keeperapi.Role) string {
 	case keeperapi.CodePreflight:
 		return "  nothing was changed; choose another value, or leave those nodes out with --on SCOPE"
 	case keeperapi.CodeFrozen:
-		return "  who and why       pushctl knob freezes\n  let go            pushctl knob thaw " + name
+		return "  who and why       pushctl knob freezes\n  let go            pushctl knob thaw NAME     as freezes lists it, '*' for all"
 	case keeperapi.CodeNoLeader, keeperapi.CodeNotLeader:
 		return "  who is missing    pushctl keeper status\n" +
 			"  read anyway       pushctl --stale knob list\n" +
