@@ -121,6 +121,13 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 	f("MemoryHigh", Fine, "", with(running, set("sys/fs/cgroup/system.slice/pushd.service/memory.high", "9000000000\n")))
 	f("MemoryMax", Stop, "MemoryMax=5927M", with(running,
 		set("proc/77/cgroup", "4:memory:/pushd\n0::/\n"), set("sys/fs/cgroup/memory/pushd/memory.limit_in_bytes", "1000000000\n")))
+	unit := func(line string) func(map[string]string) {
+		return set("etc/systemd/system/pushd.service.d/memory.conf", "[Service]\n"+line+"\n")
+	}
+	f("MemoryHigh", Fine, "", unit(""))
+	f("MemoryHigh", Stop, "MemoryHigh=5927M", unit("MemoryHigh=20%"))
+	f("MemoryMax", Stop, "MemoryMax=5927M", unit("MemoryMax=2G"))
+	f("MemoryMax", Fine, "", unit("MemoryMax=8G"))
 	f("descriptors", Stop, "LimitNOFILE=1048576", set("lib/systemd/system/pushd.service", "[Service]\nLimitNOFILE=65536:524288\n"))
 	f("descriptors", Fine, "", with(set("lib/systemd/system/pushd.service", "[Service]\nLimitNOFILE=4096\n"),
 		set("etc/systemd/system/pushd.service.d/more.conf", "[Service]\nLimitNOFILE=1048576\n")))
@@ -181,6 +188,24 @@ func TestAnEmptyMachineIsUnknownNotBroken(t *testing.T) {
 	if r.Stops != 0 {
 		t.Errorf("%+v", r)
 	}
+}
+
+func TestUnitBytes(t *testing.T) {
+	f := func(text string, want int64) {
+		t.Helper()
+		if got, ok := unitBytes(text, 1000); ok != (want >= 0) || ok && got != want {
+			t.Errorf("%q: %d, %v, want %d", text, got, ok, want)
+		}
+	}
+	f("80%", 800)
+	f("1048576", 1<<20)
+	f("512M", 512<<20)
+	f("2G", 2<<30)
+	f("1T", 1<<40)
+	f("", -1)
+	f("infinity", -1)
+	f("%", -1)
+	f("9999999999T", -1)
 }
 
 func TestUnits(t *testing.T) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -37,26 +38,70 @@ func (l *look) used() (int64, bool) {
 
 const pageBytes = 4096
 
-// cgroupMemory looks at the limits of pushd's control group. It says nothing
-// where there is none.
+// cgroupMemory looks at the limits of pushd's control group, or of its unit
+// when it does not run. It says nothing where there are none.
 func cgroupMemory(l *look, p plan) (found []Finding) {
-	if l.pushd == "" {
-		return nil
-	}
-	dir := l.cgroup("memory")
-	for _, limit := range []struct{ file, key string }{{"memory.max", "MemoryMax"}, {"memory.high", "MemoryHigh"}, {"memory.limit_in_bytes", "MemoryMax"}} {
-		n, ok := l.number(dir + "/" + limit.file)
-		if !ok || n > 1<<60 { // "max" is no number
-			continue
-		}
-		f := Finding{Check: limit.key, State: Fine, Have: Bytes(n), Need: Bytes(p.bytes)}
-		if p.bytes > n {
+	for _, limit := range l.memoryLimits() {
+		f := Finding{Check: limit.key, State: Fine, Have: Bytes(limit.bytes), Need: Bytes(p.bytes)}
+		if p.bytes > limit.bytes {
 			f.State, f.Why = Stop, "the unit may not use so much: the kernel kills pushd, or slows it down until nothing moves"
 			f.Fixes = setUnit(limit.key, fmt.Sprintf("%dM", p.bytes/4*5>>20))
 		}
 		found = append(found, f)
 	}
 	return found
+}
+
+// memoryLimit is a limit by its key in a unit.
+type memoryLimit struct {
+	key   string
+	bytes int64
+}
+
+func (l *look) memoryLimits() (out []memoryLimit) {
+	if l.pushd == "" {
+		total, _ := l.meminfo("MemTotal")
+		for _, key := range []string{"MemoryMax", "MemoryHigh"} {
+			if n, ok := unitBytes(l.unitSetting(key), total); ok {
+				out = append(out, memoryLimit{key, n})
+			}
+		}
+		return out
+	}
+	dir := l.cgroup("memory")
+	for _, limit := range []struct{ file, key string }{{"memory.max", "MemoryMax"}, {"memory.high", "MemoryHigh"}, {"memory.limit_in_bytes", "MemoryMax"}} {
+		// "max" is no number, and version 1 writes a very large one.
+		if n, ok := l.number(dir + "/" + limit.file); ok && n < 1<<60 {
+			out = append(out, memoryLimit{limit.key, n})
+		}
+	}
+	return out
+}
+
+// unitBytes reads a size as units have it: 80%, 2G, 1048576; ok is false for
+// none and infinity.
+func unitBytes(text string, total int64) (n int64, ok bool) {
+	if text == "" {
+		return 0, false
+	}
+	digits, shift := text[:len(text)-1], 0
+	switch text[len(text)-1] {
+	case '%':
+		v, err := strconv.ParseFloat(digits, 64)
+		return int64(v / 100 * float64(total)), err == nil && total > 0
+	case 'K':
+		shift = 10
+	case 'M':
+		shift = 20
+	case 'G':
+		shift = 30
+	case 'T':
+		shift = 40
+	default:
+		digits = text
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n << shift, err == nil && n < 1<<20<<(40-shift)
 }
 
 // overcommit looks for a kernel that wants all address space to be backed.
