@@ -86,6 +86,7 @@ type Delta struct {
 type Preflight struct {
 	Asked    int       `json:"asked"`
 	Accepted int       `json:"accepted"`
+	Spared   int       `json:"spared,omitempty"` // not asked: nodes just like them were
 	Silent   []string  `json:"silent,omitempty"` // did not answer in time
 	Refused  []Refusal `json:"refused,omitempty"`
 }

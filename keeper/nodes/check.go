@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,12 @@ type Question struct {
 	Guard  string
 }
 
+// AlikeMax is how many of nodes that are alike are asked about values: those of
+// one schema (and so one configuration) and the same labels, that hold what the
+// fleet gives them and nothing of their own. What one of them says all would
+// say. A guard is asked of everyone: it looks at the node's own figures.
+const AlikeMax = 32
+
 // Check asks nodes, all at once, whether they would take a change; ask returns
 // nil for a node that is not concerned. Nodes without a session are not asked.
 func (d *Desk) Check(ctx context.Context, ask func(id string, labels map[string]string) *Question) keeperapi.Preflight {
@@ -23,13 +30,24 @@ func (d *Desk) Check(ctx context.Context, ask func(id string, labels map[string]
 	id := d.checks.Add(1)
 	asked := map[*session][]byte{}
 	encoded := map[*Question][]byte{} // most nodes get the same
+	alike := map[likeness]int{}
+	spared := 0
 	d.covered(func(node string, labels map[string]string) bool {
-		if q := ask(node, labels); q != nil {
-			if encoded[q] == nil {
-				encoded[q] = encode(&keeperapi.KeeperFrame{Check: &keeperapi.Check{ID: id, Values: q.Values, Guard: q.Guard}})
-			}
-			asked[d.sessions[node]] = encoded[q]
+		q := ask(node, labels)
+		if q == nil {
+			return false
 		}
+		s := d.sessions[node]
+		if l, ok := s.likeness(q); ok {
+			if alike[l]++; alike[l] > AlikeMax {
+				spared++
+				return false
+			}
+		}
+		if encoded[q] == nil {
+			encoded[q] = encode(&keeperapi.KeeperFrame{Check: &keeperapi.Check{ID: id, Values: q.Values, Guard: q.Guard}})
+		}
+		asked[s] = encoded[q]
 		return false
 	})
 	answers := make(chan told, len(asked))
@@ -37,7 +55,37 @@ func (d *Desk) Check(ctx context.Context, ask func(id string, labels map[string]
 	for s, frame := range asked {
 		go s.ask(ctx, id, frame, places, answers) // ends with an answer or ctx, or when a write gives up
 	}
-	return gather(ctx, asked, answers)
+	p := gather(ctx, asked, answers)
+	p.Spared = spared
+	return p
+}
+
+// likeness is what nodes that would give the same answer have in common.
+type likeness struct {
+	q      *Question
+	schema string
+	labels string
+}
+
+// likeness returns what the node has in common with others; ok is false for one
+// that must be asked itself.
+func (s *session) likeness(q *Question) (l likeness, ok bool) {
+	s.mu.Lock()
+	own := len(s.drift) > 0 || s.ack.Nacked > s.ack.Applied || s.pending
+	s.mu.Unlock()
+	if own || q.Guard != "" || s.desk.cfg.State.HasOwn(s.join.ID) {
+		return l, false
+	}
+	return likeness{q, s.join.Schema, s.labels}, true
+}
+
+// labelled writes labels in one form.
+func labelled(labels map[string]string) string {
+	var out strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		out.WriteString(name + "=" + labels[name] + "\x00")
+	}
+	return out.String()
 }
 
 // writesMax bounds the questions that are being written, for the reason of

@@ -314,3 +314,60 @@ func TestEndOfReignSendsNodesOn(t *testing.T) {
 		}
 	})
 }
+
+// obedient answers whatever it is asked and applies whatever it is sent.
+func (p *peer) obedient() {
+	go func() { // ends with the connection
+		for {
+			line, err := p.in.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			var f keeperapi.KeeperFrame
+			var out keeperapi.NodeFrame
+			switch _ = json.Unmarshal(line, &f); {
+			case f.Check != nil:
+				out.Checked = &keeperapi.Checked{ID: f.Check.ID}
+			case f.Knobs != nil:
+				out.Ack = &keeperapi.Ack{Applied: f.Knobs.Revision}
+			case f.Delta != nil:
+				out.Ack = &keeperapi.Ack{Applied: f.Delta.Revision}
+			default:
+				continue
+			}
+			b, _ := json.Marshal(out)
+			if _, err := p.conn.Write(append(b, '\n')); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+func TestNodesThatAreAlikeAreAskedByTheFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		peers := map[string]*peer{}
+		for i := range AlikeMax + 10 {
+			id := fmt.Sprintf("gw-%d", i)
+			peers[id] = b.dial(id, "1", 0).welcomed()
+			peers[id].obedient()
+		}
+		synctest.Wait()
+		f := func(what string, q Question, asked, spared int) {
+			t.Helper()
+			p := b.desk.Check(t.Context(), func(string, map[string]string) *Question { return &q })
+			if p.Asked != asked || p.Accepted != asked || p.Spared != spared {
+				t.Errorf("%s: asked %d, accepted %d, spared %d; want %d, %d", what, p.Asked, p.Accepted, p.Spared, asked, spared)
+			}
+		}
+		values := map[string]string{"queue.messages_max": "5"}
+		f("alike", Question{Values: values}, AlikeMax, 10)
+		f("with a guard", Question{Values: values, Guard: "conns < 5"}, AlikeMax+10, 0)
+		peers["gw-3"].say(keeperapi.NodeFrame{Drift: &keeperapi.Drifts{List: []keeperapi.Drift{{Knob: "x", Want: "1", Have: "2"}}}})
+		peers["gw-4"].say(keeperapi.NodeFrame{Ack: &keeperapi.Ack{Nacked: 9, Reason: "no"}})
+		b.apply(state.Command{Op: state.OpTxn, Body: keeperapi.Txn{Changes: []keeperapi.Assign{
+			{Knob: "queue.messages_max", Scope: keeperapi.NodeScope("gw-5"), Value: "9"}}}})
+		synctest.Wait()
+		f("three that are special", Question{Values: values}, AlikeMax+3, 7)
+	})
+}

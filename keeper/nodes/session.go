@@ -23,6 +23,8 @@ type session struct {
 	from string
 	join keeperapi.Join
 
+	labels string // of join, in one form
+
 	writing sync.Mutex // of conn; taken before mu
 	conn    net.Conn
 
@@ -82,6 +84,7 @@ func (s *session) admit(ctx context.Context, in *bufio.Reader, h *keeperapi.Hell
 	t := s.desk.cfg.Timing
 	s.join, s.position = h.Join, h.From
 	s.join.LeaseMS, s.join.Definition = t.Lease.Milliseconds(), nil
+	s.labels = labelled(h.Labels)
 	s.heard = time.Now()
 	before, known := s.desk.cfg.State.Node(h.ID)
 	if !known || !maps.Equal(before.Labels, h.Labels) {

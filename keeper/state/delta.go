@@ -79,6 +79,19 @@ func (s *State) ValuesWithLast() (values map[keeperapi.Scope]map[string]*keepera
 	return s.copyScopes(), last
 }
 
+// HasOwn tells whether a node holds something that others like it may not: a
+// value of its own, or one of a rollout that has not reached all.
+func (s *State) HasOwn(id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range s.running {
+		if r.in[id] {
+			return true
+		}
+	}
+	return len(s.scopes[keeperapi.NodeScope(id)]) > 0
+}
+
 // Marks returns the revision and the values' revision of one moment.
 func (s *State) Marks() (revision, values uint64) {
 	s.mu.RLock()

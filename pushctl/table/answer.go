@@ -136,6 +136,9 @@ func preflight(p *keeperapi.Preflight, st Style) []string {
 	case 1:
 		text += "s"
 	}
+	if p.Spared > 0 {
+		text += fmt.Sprintf(", and stand for %s just like them", Count(p.Spared))
+	}
 	lines := []string{label("pre-flight", st.Apply(mark, text))}
 	if len(p.Silent) > 0 {
 		lines = append(lines, label("", Fit(safes(p.Silent), ", ", Columns-labelWidth-16)+" did not answer"))
