@@ -69,7 +69,7 @@ func recStatus(o *options, c *cli.Context, ms []memory) error {
 			if i > 0 {
 				lines = append(lines, "")
 			}
-			lines = append(lines, table.RecStatus(s, o.style)...)
+			lines = append(lines, table.RecStatus(s, len(c.StringSlice("file")) > 0, o.style)...)
 		}
 		return lines
 	}}

@@ -342,6 +342,9 @@ func TestRecStatusAndBundles(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "gw-1  recording  5 fields") || !strings.Contains(out, "289 B or 25 MB a day") {
 		t.Errorf("exit %d %s", code, out)
 	}
+	if out, _, code = rec(t, "status", "--file", dir); code != 0 || !strings.HasPrefix(out, "gw-1  files  5 fields  "+dir) {
+		t.Errorf("exit %d %s", code, out)
+	}
 	shows(t, `
 NODE  ID                     AT  BYTES  WHY
 gw-1  20261121T140300  14:03:07  53 KB  a message has waited 12s in its queue

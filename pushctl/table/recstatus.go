@@ -12,10 +12,12 @@ import (
 // the names of the fields.
 const settled = 600
 
-// RecStatus renders what the recorder of a node does.
-func RecStatus(s *pushdapi.RecState, st Style) []string {
+// RecStatus renders what the recorder of a node does, or what its files hold.
+func RecStatus(s *pushdapi.RecState, files bool, st Style) []string {
 	state, mark := "recording", Good
 	switch {
+	case files:
+		state, mark = "files", Plain
 	case !s.On:
 		state, mark = "off: pushctl knob set recorder.on on", Warn
 	case s.Paused != "":
@@ -27,7 +29,10 @@ func RecStatus(s *pushdapi.RecState, st Style) []string {
 	}
 	g := &Grid{Columns: []Column{{Head: "RING"}, {Head: "FROM"}, {Head: "TO"}, {Head: "SPAN", Right: true}, {Head: "BYTES", Right: true}, {Head: "OF", Right: true}}}
 	for _, r := range s.Rings {
-		row := []Text{{S: r.Ring}, {S: Dash}, {S: Dash}, {S: Dash}, {S: Bytes(r.Bytes)}, {S: Bytes(r.BytesMax)}}
+		row := []Text{{S: r.Ring}, {S: Dash}, {S: Dash}, {S: Dash}, {S: Bytes(r.Bytes)}, {S: Dash}}
+		if r.BytesMax > 0 {
+			row[5].S = Bytes(r.BytesMax)
+		}
 		if !r.To.IsZero() {
 			row[1].S, row[2].S, row[3].S = dated(r.From.UnixMilli()), dated(r.To.UnixMilli()), Cell(r.To.Sub(r.From).Seconds())
 		}

@@ -97,6 +97,7 @@ func newRig(t *testing.T, edit func(*Config)) *rig {
 	}
 	// What other goroutines of the test binary wait for is no matter of ours.
 	g.set(t, "recorder.trigger_sched", "0")
+	g.set(t, "recorder.trace", "0s") // not of virtual time
 	g.Recorder = New(c)
 	return g
 }

@@ -267,6 +267,26 @@ func TestBundlesAreCapped(t *testing.T) {
 	}
 }
 
+func TestATraceIsTakenOnce(t *testing.T) {
+	now := time.Now()
+	first := beginBundle(now, "slow", time.Second, 8<<20)
+	second := beginBundle(now, "slow", time.Second, 8<<20)
+	for _, b := range []*bundle{first, second} {
+		b.stopTrace(now.Add(500 * time.Millisecond))
+		if slices.Contains(b.info.Files, "trace.out") {
+			t.Error("the trace ended before its time")
+		}
+		b.stopTrace(now.Add(time.Second))
+		b.stopTrace(now.Add(2 * time.Second))
+	}
+	if i := len(first.files) - 1; first.files[i].name != "trace.out" || !bytes.HasPrefix(first.files[i].data, []byte("go 1.")) {
+		t.Errorf("files %v, left out %v", first.info.Files, first.info.LeftOut)
+	}
+	if len(second.info.LeftOut) != 1 || !strings.Contains(second.info.LeftOut[0], "trace.out: ") {
+		t.Errorf("while another is taken: %v, %v", second.info.Files, second.info.LeftOut)
+	}
+}
+
 func TestThereIsNoBundleOutside(t *testing.T) {
 	g := newRig(t, nil)
 	for _, id := range []string{"", "../../etc/passwd", "20261128T140307", "x"} {
