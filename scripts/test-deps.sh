@@ -23,6 +23,10 @@ need npm npm
 need ip iproute2
 need strace strace
 need mkfs.ext4 e2fsprogs
+# The package on a real systemd, in a container.
+need systemd-nspawn systemd-container
+need debootstrap debootstrap
+need lintian lintian
 if ! ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1; then
 	packages="$packages fonts-dejavu-core"
 fi
