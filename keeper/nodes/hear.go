@@ -8,7 +8,10 @@ import (
 )
 
 // acked takes the node's answer to what it was sent. A node answers frame by
-// frame, so an answer to the last frame says that it holds that revision.
+// frame, so an answer to the last frame says that it holds that revision. That
+// it has applied a change is written with its next sign of life: the leader
+// knows it here, and the next leader hears it from the node. A refusal is an
+// event that people watch for.
 func (s *session) acked(a *keeperapi.Ack) {
 	s.mu.Lock()
 	s.ack = *a
@@ -23,10 +26,12 @@ func (s *session) acked(a *keeperapi.Ack) {
 		s.held = max(a.Applied, s.through)
 		far = s.held
 	}
-	s.urgent = true
+	s.urgent = s.urgent || no != nil
 	s.mu.Unlock()
 	s.desk.progress(s, far, no)
-	s.desk.wake()
+	if no != nil {
+		s.desk.wake()
+	}
 }
 
 func (s *session) beaten(b *keeperapi.Beat) {
