@@ -7,7 +7,7 @@ func nodeBoard() *board {
 	b.add(4, statHeight, figure("Up for", look{unit: "s"}, `min(pushd_uptime_seconds$S)`))
 	b.add(4, statHeight, figure("Connections", look{unit: "short"}, `sum(pushd_connections$S)`))
 	b.add(4, statHeight, figure("Of the most allowed", look{unit: "percentunit", warn: []float64{0.8, 0.95}, decimals: 2, about: "Of the knob conns.max."},
-		`max(sum by (instance) (pushd_connections$S) / (pushd_connections_max$S > 0))`))
+		`max(sum by (job, instance) (pushd_connections$S) / on (job, instance) (pushd_connections_max$S > 0))`))
 	b.add(4, statHeight, figure("Messages waiting", look{unit: "short"}, `sum(pushd_queued_messages$S)`))
 	b.add(4, statHeight, figure("Oldest", look{unit: "s", warn: []float64{1, 5}, decimals: 3}, `max(pushd_queued_oldest_seconds$S)`))
 	b.add(4, statHeight, figure("Silent loops", look{warn: []float64{1}, about: "Loops that did not answer the scrape in time. See pushctl stats."}, `sum(pushd_loops_silent$S)`))

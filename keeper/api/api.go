@@ -59,6 +59,7 @@ type Server struct {
 	watchers atomic.Int64
 	requests requests
 	floor    prom.Floor      // of the page of /metrics
+	began    time.Time       // a start that trembles looks like restarts
 	ctx      context.Context // ends streams
 	end      context.CancelFunc
 }
@@ -74,7 +75,7 @@ const (
 
 // New returns a server; Close ends its streams.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, changes: make(chan struct{}, changesMax), requests: newRequests()}
+	s := &Server{cfg: cfg, changes: make(chan struct{}, changesMax), requests: newRequests(), began: time.Now()}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	s.link = newLink(cfg.Member)
 	s.forward = newForward(s.link, cfg.Log)

@@ -34,7 +34,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request, _ identity) err
 	p := prom.New(&s.floor)
 	s.Metrics(p)
 	if st := s.cfg.Member.Status(); !st.Embedded { // the process is somebody else's, and tells of itself
-		p.Process(time.Now().Add(-time.Duration(st.UptimeMS) * time.Millisecond))
+		p.Process(s.began)
 		p.Runtime()
 	}
 	w.Header().Set("Content-Type", prom.ContentType)

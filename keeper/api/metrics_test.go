@@ -134,6 +134,18 @@ func TestMembersByState(t *testing.T) {
 	}
 }
 
+// Prometheus takes a start time that changes for a restart.
+func TestStartTimeDoesNotTremble(t *testing.T) {
+	_, s := figured(t)
+	_, x := scrape(t, s)
+	first, ok := x.Value("process_start_time_seconds")
+	<-time.After(5 * time.Millisecond)
+	_, x = scrape(t, s)
+	if again, _ := x.Value("process_start_time_seconds"); !ok || again != first {
+		t.Errorf("the keeper started at %v, then at %v", first, again)
+	}
+}
+
 // The number of series does not grow with nodes, knobs or rollouts.
 func TestMetricCardinality(t *testing.T) {
 	m, s := figured(t)
