@@ -47,3 +47,11 @@ func (r *Recorder) endBurst(now time.Time) {
 	}
 	r.c.Log.Info("bundle saved", "id", info.ID, "bytes", info.Bytes, "see", "pushctl rec bundle "+info.ID)
 }
+
+// dropBurst ends a burst without a bundle.
+func (r *Recorder) dropBurst() {
+	if r.bundle != nil {
+		r.bundle.stopTrace(r.bundle.traceTo)
+	}
+	r.until, r.bundle = time.Time{}, nil
+}

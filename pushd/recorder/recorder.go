@@ -190,7 +190,7 @@ func (r *Recorder) ready(now time.Time) bool {
 	if on := r.c.Knobs.On.Get(); on != r.on {
 		r.on = on
 		if !on {
-			r.until, r.bundle = time.Time{}, nil
+			r.dropBurst()
 			r.shut(now, "recorder.on was turned off")
 			r.publish()
 		}
@@ -328,6 +328,9 @@ func (r *Recorder) mark(m *record.Mark, to ...*ring) {
 // end is the end of the goroutine.
 func (r *Recorder) end() {
 	now := time.Now()
+	if r.bursting() {
+		r.endBurst(now) // who stops a slow node wants to know why it was slow
+	}
 	if r.thinned > 0 && r.long.files != nil {
 		r.append(now, &r.long, r.thin.Take(r.long.schema))
 	}

@@ -267,6 +267,26 @@ func TestBundlesAreCapped(t *testing.T) {
 	}
 }
 
+func TestABurstThatIsCutShort(t *testing.T) {
+	slow := func(g *rig) {
+		g.set(t, "recorder.trigger_wait", "1s")
+		g.tell(func(f *Figures) { f.OldestSeconds = 5 })
+		pass(3*time.Second + time.Millisecond)
+	}
+	g := play(t, nil, slow) // by the end of the node
+	if all, err := g.Bundles(); err != nil || len(all) != 1 {
+		t.Errorf("stopped within a burst: %v, %v", bundleIDs(all), err)
+	}
+	g = play(t, nil, func(g *rig) {
+		slow(g)
+		g.set(t, "recorder.on", "off")
+		pass(20 * time.Second)
+	})
+	if all, err := g.Bundles(); err != nil || len(all) != 0 {
+		t.Errorf("turned off within a burst: %v, %v", bundleIDs(all), err)
+	}
+}
+
 func TestATraceIsTakenOnce(t *testing.T) {
 	now := time.Now()
 	first := beginBundle(now, "slow", time.Second, 8<<20)
