@@ -13,7 +13,7 @@ export CGO_ENABLED ?= 0
 # The browser and proxy tests have a target of their own.
 packages = $(shell $(GO) list ./... | grep -v '/e2e')
 
-.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak run install clean deps
+.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak run package install clean deps
 
 all: check build unit ## format check, vet, build and tests without a browser
 
@@ -30,7 +30,7 @@ check: ## gofmt, go vet, sh -n
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 		if [ -n "$$files" ]; then echo "gofmt -w $$files"; exit 1; fi
 	$(GO) vet ./...
-	@for f in scripts/*.sh .ci/run; do sh -n $$f || exit 1; done
+	@for f in scripts/*.sh systemd/scripts/* .ci/run; do sh -n $$f || exit 1; done
 
 lint: ## staticcheck, built on first use
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
@@ -66,6 +66,9 @@ bench-keeper: build ## three keepers with up to 4,000 nodes, beside etcd if it i
 soak: build ## steady load for SOAK (30m); fails when a message is lost
 	scripts/soak.sh $(SOAK)
 
+package: ## dist/pushfleet_VERSION_ARCH.deb
+	@scripts/package.sh
+
 install: build ## into PREFIX (/usr/local), with completions
 	install -D -m 755 bin/pushd $(DESTDIR)$(PREFIX)/bin/pushd
 	install -D -m 755 bin/keeper $(DESTDIR)$(PREFIX)/bin/keeper
@@ -77,4 +80,4 @@ install: build ## into PREFIX (/usr/local), with completions
 	bin/pushctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pushctl.fish
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
