@@ -5,15 +5,18 @@ set -u
 cd "$(dirname "$0")/.."
 
 pids=
+state=$(mktemp -d)
 stop() {
 	trap - INT TERM EXIT
 	[ -n "$pids" ] && kill $pids 2>/dev/null
 	wait
+	rm -rf "$state"
 	exit 0
 }
 trap stop INT TERM EXIT
 
-bin/pushd --auth none --node-name demo &
+# What was tried last time is not in the way of this time.
+bin/pushd --auth none --node-name demo --state-dir "$state" &
 node=$!
 pids=$node
 
@@ -43,6 +46,7 @@ keeper inside it on 127.0.0.1:7410. In another terminal:
   bin/pushctl knob explain queue.messages_max
                                         who set it, and until when
   bin/pushctl keeper status             the keeper inside, which keeps knobs
+  bin/pushctl rec show --from -1m       what happened, second by second
   bin/pushctl listen alice              be a client, and in a third terminal:
   bin/pushctl send alice '{"hello":1}'  push to it
 
