@@ -41,6 +41,10 @@ func TestEval(t *testing.T) {
 	f("cpu.10s >= 50%", false, "cpu.10s 38%, allowed >= 50%")
 	f("conns > 10k", true, "conns 48.2k")
 	f("conns == 48210", true, "conns 48210")
+	f("conns > 4e4", true, "conns 48210")
+	f("conns<=4.821E+4", true, "conns 48210")
+	f("drops.1s < 2.5e-1/s", true, "drops.1s 0.2/s")
+	f("drops.1s > 2e-1 /s", false, "drops.1s 0.2/s, allowed > 2e-1/s")
 	f("conns != 48210", false, "conns 48210, allowed != 48210")
 	f("conns > -1.5", true, "conns 48210")
 	f("zero == 0", true, "zero 0")
@@ -172,4 +176,25 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q does not read back: %v", e, err)
 		}
 	})
+}
+
+// TestTrue is for those who search: what is unknown is not true, unlike in a
+// guard, nor is its opposite.
+func TestTrue(t *testing.T) {
+	f := func(text string, want bool) {
+		t.Helper()
+		e, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.True(figures); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	f("zero == 0", true)
+	f("zero > 0", false)
+	f("nowhere > 0", false)
+	f("!(nowhere > 0)", false)
+	f("nowhere > 0 || zero == 0", true)
+	f("nowhere > 0 && zero == 0", false)
 }

@@ -77,10 +77,12 @@ func (s *scanner) next() {
 // quantity nothing can follow that looks like a unit, so this is not ambiguous.
 func (s *scanner) quantity(rest string) {
 	n := 1 + span(rest[1:], measure)
+	bare := span(rest[1:n], plain) == n-1
 	if e := exponent(rest); e > 0 {
 		n = e + span(rest[e:], unitful)
+		bare = n == e
 	}
-	if span(rest[1:n], plain) == n-1 {
+	if bare {
 		gap := span(rest[n:], " \t")
 		if unit := span(rest[n+gap:], unitful); unit > 0 {
 			n += gap + unit
