@@ -107,22 +107,29 @@ func (p *process) running() bool {
 
 // kill ends the process at once, as a crash would.
 func (p *process) kill() {
-	if pid := p.tracee(); pid > 0 {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // strace ends with it
-	} else {
-		_ = p.cmd.Process.Kill()
+	for p.running() {
+		if !p.traced {
+			_ = p.cmd.Process.Kill()
+		} else if pid := p.tracee(); pid > 0 {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // strace ends with it
+		}
+		select {
+		case <-p.ended:
+		case <-time.After(10 * time.Millisecond): // strace has yet to start it
+		}
 	}
-	<-p.ended
 }
 
-// tracee is the process that strace runs, 0 if there is none.
+// tracee is the program that strace runs, 0 if there is none yet. Before it,
+// strace has other children, with which it tries what the kernel can.
 func (p *process) tracee() int {
-	if !p.traced {
-		return 0
-	}
 	pid := p.cmd.Process.Pid
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	child, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", child))
+	if name := filepath.Base(exe); err != nil || name == "strace" || name == "ip" {
+		return 0
+	}
 	return child
 }
 
@@ -132,7 +139,11 @@ func (p *process) stands() bool {
 	if p.traced {
 		pid = p.tracee()
 	}
-	return !p.running() || pid > 0 && stopped(pid)
+	if pid == 0 || !stopped(pid) {
+		return !p.running()
+	}
+	time.Sleep(5 * time.Millisecond) // a tracer stops it for a moment at each call that it looks at
+	return stopped(pid)
 }
 
 // pause stops the process in its tracks; resume lets it go on and not know.
