@@ -65,7 +65,7 @@ func (f *fleet) node(name string, flags ...string) *process {
 func (f *fleet) launch(name string, flags ...string) *process {
 	f.t.Helper()
 	program, args := f.program("pushd"), append([]string{"--listen", client(name), "--private", private(name), "--node-name", name,
-		"--admin-socket", filepath.Join(f.dir, name+".sock"), "--state-dir", f.state(name),
+		"--admin-socket", filepath.Join(f.state(name), "admin.sock"), "--state-dir", f.state(name),
 		"--keeper-api", fmt.Sprintf("127.0.0.1:%d", port(name)+2), "--keeper-raft", fmt.Sprintf("127.0.0.1:%d", port(name)+3)}, flags...)
 	p := start(f.t, []string{"PUSHD_CONFIG=/dev/null"}, program, args...)
 	f.nodes[name] = p
@@ -89,8 +89,16 @@ func (f *fleet) ctlOf(node string, args ...string) string {
 // load puts load on a node until the test ends.
 func (f *fleet) load(node, command string, flags ...string) *process {
 	f.t.Helper()
-	return start(f.t, []string{"HOME=" + f.dir}, f.program("pushctl"), append([]string{"--node", private(node), "bench", command,
+	p := start(f.t, []string{"HOME=" + f.dir}, f.program("pushctl"), append([]string{"--node", private(node), "bench", command,
 		"--addr", client(node), "--report", ""}, flags...)...)
+	f.t.Cleanup(func() {
+		select {
+		case <-p.ended:
+			f.t.Logf("load %s on %s ended early:\n%s", command, node, p.log.String())
+		default:
+		}
+	})
+	return p
 }
 
 // targets lists scrape targets for Prometheus and VictoriaMetrics, JSON being

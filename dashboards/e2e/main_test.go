@@ -113,14 +113,22 @@ func find(name string) string {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
+	if !within(patience, f) {
+		t.Fatalf("did not happen within %s: %s", patience, what)
+	}
+}
+
+// within waits for a condition and tells whether it came in time.
+func within(d time.Duration, f func() bool) bool {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	end := time.After(patience)
+	end := time.After(d)
 	for !f() {
 		select {
 		case <-tick.C:
 		case <-end:
-			t.Fatalf("did not happen within %s: %s", patience, what)
+			return false
 		}
 	}
+	return true
 }

@@ -52,7 +52,9 @@ func (f *fleet) prometheus(config string, rules string) server {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	text := strings.Replace(string(b), "scrape_timeout: 1s", "scrape_timeout: 1s, evaluation_interval: 1s", 1) + fmt.Sprintf("rule_files: [%q]\n", rules)
+	// What VictoriaMetrics is told by flags.
+	text := strings.NewReplacer("scrape_timeout: 1s", "scrape_timeout: 1s, evaluation_interval: 1s", "{files:", "{refresh_interval: 1s, files:").Replace(string(b)) +
+		fmt.Sprintf("rule_files: [%q]\n", rules)
 	own := filepath.Join(f.dir, "prometheus.yml")
 	if err := os.WriteFile(own, []byte(text), 0o644); err != nil {
 		f.t.Fatal(err)
