@@ -71,7 +71,7 @@ type likeness struct {
 // that must be asked itself.
 func (s *session) likeness(q *Question) (l likeness, ok bool) {
 	s.mu.Lock()
-	own := len(s.drift) > 0 || s.ack.Nacked > s.ack.Applied || s.pending
+	own := len(s.drift) > 0 || s.ack.Nacked > s.ack.Applied
 	s.mu.Unlock()
 	if own || q.Guard != "" || s.desk.cfg.State.HasOwn(s.join.ID) {
 		return l, false

@@ -125,6 +125,20 @@ func (p *peer) hear() keeperapi.KeeperFrame {
 	}
 }
 
+// take hears a frame of values and says that it holds them.
+func (p *peer) take() keeperapi.KeeperFrame {
+	p.t.Helper()
+	f := p.hear()
+	a := &keeperapi.Ack{}
+	if f.Knobs != nil {
+		a.Applied = f.Knobs.Revision
+	} else if f.Delta != nil {
+		a.Applied = f.Delta.Revision
+	}
+	p.say(keeperapi.NodeFrame{Ack: a})
+	return f
+}
+
 func (p *peer) welcomed() *peer {
 	p.t.Helper()
 	if f := p.hear(); f.Welcome == nil || f.Welcome.BeatMS != 2000 {
@@ -138,18 +152,18 @@ func TestSlowNodeSkipsWhatIsPast(t *testing.T) {
 		b := open(t)
 		slow := b.dial("slow", "1", 0).welcomed()
 		quick := b.dial("quick", "1", 0).welcomed()
-		if f := quick.hear(); f.Knobs == nil {
+		if f := quick.take(); f.Knobs == nil {
 			t.Fatalf("first came %+v", f)
 		}
 		// slow reads nothing: its first frame is being written all the while.
 		for i := range 100 {
 			b.set(fmt.Sprint(1000 + i))
-			f := quick.hear()
+			f := quick.take()
 			if f.Delta == nil || f.Delta.Knobs["queue.messages_max"].Value != fmt.Sprint(1000+i) {
 				t.Fatalf("quick got %+v", f)
 			}
 		}
-		if f := slow.hear(); f.Knobs == nil {
+		if f := slow.take(); f.Knobs == nil {
 			t.Fatalf("first came %+v", f)
 		}
 		f := slow.hear()
@@ -282,8 +296,8 @@ func TestAwaitCountsWhoHasApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t)
 		a, c := b.dial("a", "1", 0).welcomed(), b.dial("c", "1", 0).welcomed()
-		a.hear()
-		c.hear()
+		a.take()
+		c.take()
 		r := b.set("99")
 		go func() { a.hear(); a.say(keeperapi.NodeFrame{Ack: &keeperapi.Ack{Applied: r}}) }()
 		go c.hear()

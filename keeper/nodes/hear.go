@@ -28,6 +28,10 @@ func (s *session) acked(a *keeperapi.Ack) {
 	}
 	s.urgent = s.urgent || no != nil
 	s.mu.Unlock()
+	select {
+	case s.answered <- struct{}{}:
+	default:
+	}
 	s.desk.progress(s, far, no)
 	if no != nil {
 		s.desk.wake()

@@ -27,12 +27,15 @@ type session struct {
 
 	writing sync.Mutex // of conn; taken before mu
 	conn    net.Conn
+	// answered holds a token when the node has answered since the writer looked.
+	answered chan struct{}
 
 	mu       sync.Mutex
 	heard    time.Time
 	ack      keeperapi.Ack // as the node said it last
 	held     uint64        // revision that it holds; grows without traffic when nothing of its own changed
 	sent     uint64        // revision of the last frame with values
+	sentAt   time.Time     // when that was
 	through  uint64        // revision up to which nothing else concerns the node
 	pending  bool          // that frame is not acknowledged yet
 	beat     *keeperapi.Beat
@@ -50,7 +53,7 @@ type session struct {
 func (d *Desk) Serve(ctx context.Context, conn net.Conn, in *bufio.Reader, from string, ready func(context.Context) error) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	s := &session{desk: d, conn: conn, from: from, checks: map[uint64]chan keeperapi.Checked{}}
+	s := &session{desk: d, conn: conn, from: from, answered: make(chan struct{}, 1), checks: map[uint64]chan keeperapi.Checked{}}
 	hello, err := s.read(in)
 	if err != nil || hello.Hello == nil {
 		return fmt.Errorf("hello of %s: %w", from, orElse(err, errNoHello))
@@ -213,14 +216,17 @@ func (s *session) write(done <-chan struct{}) {
 	defer life.Stop()
 	for {
 		_, more := s.desk.cfg.Hub.Values()
-		if err := s.update(); err != nil {
-			s.conn.Close()
-			return
+		if s.mayTake() {
+			if err := s.update(); err != nil {
+				s.conn.Close()
+				return
+			}
 		}
 		select {
 		case <-done:
 			return
 		case <-more:
+		case <-s.answered:
 		case <-life.C:
 			if err := s.put([]byte("\n")); err != nil {
 				s.conn.Close()
@@ -228,6 +234,15 @@ func (s *session) write(done <-chan struct{}) {
 			}
 		}
 	}
+}
+
+// mayTake tells whether the node should be sent what is new: not while it has
+// not answered the last, so that a storm of changes reaches each node at the
+// node's own pace. One that forgets to answer is not forgotten.
+func (s *session) mayTake() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.pending || time.Since(s.sentAt) >= s.desk.cfg.Timing.Write
 }
 
 // update sends the node's difference, if there is one. Only finding it takes a
@@ -260,7 +275,7 @@ func (s *session) difference() []byte {
 		}
 		return nil
 	}
-	s.sent, s.pending = values, true
+	s.sent, s.sentAt, s.pending = values, time.Now(), true
 	s.mu.Unlock()
 	return encode(&keeperapi.KeeperFrame{NowMS: s.desk.cfg.Now(), Knobs: all, Delta: delta})
 }

@@ -8,14 +8,15 @@ import (
 
 // Delta is what a node that holds a position must hold otherwise, all of one
 // moment: no half of a transaction is ever in it. When what changed since is
-// forgotten, or the position is yet to come, it returns everything instead.
+// forgotten, or the position is yet to come, it returns everything instead. A
+// node that is not known is in the fleet and in its own scope only.
 // Both are nil when nothing of the node's changed; moved is then the position
 // to go on from and values the revision that the node holds without doing
 // anything.
 func (s *State) Delta(id string, from uint64) (all *keeperapi.Effective, delta *keeperapi.Changed, moved, values uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if from == 0 || from < s.ring.floor || from > s.revision || s.nodes[id] == nil {
+	if from == 0 || from < s.ring.floor || from > s.revision {
 		e := s.effective(id)
 		return &e, nil, e.Position, e.Revision
 	}
