@@ -137,6 +137,8 @@ func TestPowerOfAKeeperFails(t *testing.T) {
 	fail := func(n int, tracer *process) {
 		if !w.until(m.proc.stands) {
 			missed++ // no thread synced so often
+			_ = syscall.Kill(m.proc.pid(), syscall.SIGSTOP)
+			eventually(t, "the keeper stands still", m.proc.stands)
 		}
 		image := d.freeze()
 		m.proc.kill()
@@ -182,6 +184,9 @@ func (w *pairWriter) until(f func() bool) bool {
 	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); {
 		if f() {
 			return true
+		}
+		if stopped(w.k.all[0].proc.pid()) { // nobody would answer
+			continue
 		}
 		w.value++
 		r := set(keeperapi.Fleet, w.knobs[0], strconv.Itoa(w.value), w.knobs[1], strconv.Itoa(w.value))

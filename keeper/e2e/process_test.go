@@ -25,7 +25,8 @@ type process struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when it has ended
 
-	traced bool // runs under strace, which is what cmd is
+	traced bool      // runs under strace, which is what cmd is
+	still  time.Time // since when stands has seen no thread run; for one goroutine
 
 	mu  sync.Mutex
 	log []string
@@ -133,17 +134,26 @@ func (p *process) tracee() int {
 	return child
 }
 
-// stands tells whether all threads of the process stand still, or it has ended.
-func (p *process) stands() bool {
-	pid := p.cmd.Process.Pid
+// pid is that of the program itself, 0 if it has not begun.
+func (p *process) pid() int {
 	if p.traced {
-		pid = p.tracee()
+		return p.tracee()
 	}
-	if pid == 0 || !stopped(pid) {
+	return p.cmd.Process.Pid
+}
+
+// stands tells whether all threads of the process stand still, and did so when
+// it was asked a few ms before: a tracer stops it for a moment at each call that
+// it looks at. It also stands when it has ended.
+func (p *process) stands() bool {
+	if pid := p.pid(); pid == 0 || !stopped(pid) {
+		p.still = time.Time{}
 		return !p.running()
 	}
-	time.Sleep(5 * time.Millisecond) // a tracer stops it for a moment at each call that it looks at
-	return stopped(pid)
+	if p.still.IsZero() {
+		p.still = time.Now()
+	}
+	return time.Since(p.still) >= 5*time.Millisecond
 }
 
 // pause stops the process in its tracks; resume lets it go on and not know.
