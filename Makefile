@@ -13,7 +13,7 @@ export CGO_ENABLED ?= 0
 # The browser and proxy tests have a target of their own.
 packages = $(shell $(GO) list ./... | grep -v '/e2e')
 
-.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak run package install clean deps
+.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak run package install clean deps gen dashboards-png
 
 all: check build unit ## format check, vet, build and tests without a browser
 
@@ -78,6 +78,13 @@ install: build ## into PREFIX (/usr/local), with completions
 	bin/pushctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pushctl
 	bin/pushctl completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pushctl
 	bin/pushctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pushctl.fish
+
+gen: ## what is generated and committed: dashboards
+	$(GO) run ./dashboards/generate dashboards
+
+dashboards-png: build ## pictures of the dashboards, from a fleet that runs for 3 minutes
+	cd dashboards/render && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund
+	BIN=$(CURDIR)/bin DASHBOARDS_PNG=$(CURDIR)/dashboards/png $(GO) test -tags e2e -count=1 -run TestPictures ./dashboards/e2e
 
 clean: ## remove what was built
 	rm -rf bin dist

@@ -56,6 +56,20 @@ if [ -n "$packages" ]; then
 	fi
 fi
 
+# Prometheus and VictoriaMetrics, for metrics, dashboards and alerts. They are
+# unpacked rather than installed: their packages would start services.
+tools=scratch/tools
+if ! command -v prometheus >/dev/null 2>&1 && [ ! -x $tools/usr/bin/prometheus ]; then
+	dir=$(mktemp -d)
+	chmod 755 "$dir" # apt-get downloads as a user of its own
+	if (cd "$dir" && apt-get download -q prometheus victoria-metrics && for deb in *.deb; do dpkg-deb -x "$deb" .; done) >"$dir/log" 2>&1; then
+		mkdir -p $tools && cp -r "$dir/usr" $tools/ && say "unpacked Prometheus and VictoriaMetrics into $tools"
+	else
+		say "no Prometheus from apt-get; tests that need it skip"
+	fi
+	rm -rf "$dir"
+fi
+
 # Node modules of the browser tests. The lock file's checksum tells whether they
 # are current.
 find . -name node_modules -prune -o -path '*/e2e/*' -name package.json -print | while read -r manifest; do
