@@ -137,7 +137,9 @@ func TestPowerOfAKeeperFails(t *testing.T) {
 	fail := func(n int, tracer *process) {
 		if !w.until(m.proc.stands) {
 			missed++ // no thread synced so often
-			_ = syscall.Kill(m.proc.pid(), syscall.SIGSTOP)
+			if pid := m.proc.pid(); pid > 0 {
+				_ = syscall.Kill(pid, syscall.SIGSTOP)
+			}
 			eventually(t, "the keeper stands still", m.proc.stands)
 		}
 		image := d.freeze()
