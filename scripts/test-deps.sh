@@ -58,7 +58,7 @@ fi
 
 # Prometheus and VictoriaMetrics, for metrics, dashboards and alerts. They are
 # unpacked rather than installed: their packages would start services.
-tools=scratch/tools
+tools=.tools
 if ! command -v prometheus >/dev/null 2>&1 && [ ! -x $tools/usr/bin/prometheus ]; then
 	dir=$(mktemp -d)
 	chmod 755 "$dir" # apt-get downloads as a user of its own

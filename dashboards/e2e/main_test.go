@@ -85,7 +85,7 @@ func programs(t *testing.T) string {
 }
 
 // tool returns the path of a program of Debian's packages, or skips the test.
-// scripts/test-deps.sh unpacks them into scratch/tools.
+// scripts/test-deps.sh unpacks them into .tools.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path := find(name)
@@ -100,7 +100,7 @@ func find(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
-	path, err := filepath.Abs("../../scratch/tools/usr/bin/" + name)
+	path, err := filepath.Abs("../../.tools/usr/bin/" + name)
 	if err != nil {
 		return ""
 	}
