@@ -5,6 +5,7 @@ DESTDIR  ?=
 FUZZTIME ?= 60s
 TIMEOUT  ?= 10m
 SOAK     ?= 30m
+NEMESIS  ?= 3m
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS  ?= $(if $(VERSION),-X pushfleet/pushd/node.Version=$(VERSION) -X pushfleet/keeper/member.Version=$(VERSION))
@@ -13,7 +14,7 @@ export CGO_ENABLED ?= 0
 # The browser and proxy tests have a target of their own.
 packages = $(shell $(GO) list ./... | grep -v '/e2e')
 
-.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak run package install clean deps gen dashboards-png
+.PHONY: all help build check lint test unit race bench bench-million bench-keeper fuzz e2e soak soak-keeper run package install clean deps gen dashboards-png
 
 all: check build unit ## format check, vet, build and tests without a browser
 
@@ -49,6 +50,9 @@ race: ## tests under the race detector
 
 e2e: build ## tests with a real browser, proxy and curl
 	@scripts/e2e.sh -count=1 -timeout $(TIMEOUT)
+
+soak-keeper: build ## faults under keepers, judged by Porcupine, for NEMESIS (3m)
+	KEEPER_E2E_NEMESIS=$(NEMESIS) BIN=$(CURDIR)/bin $(GO) test -tags e2e -count=1 -timeout 0 -run Linearizable -v ./keeper/e2e
 
 bench: build ## Go benchmarks, then 200,000 connections to one node
 	$(GO) test -run '^$$' -bench . -benchmem $(packages)

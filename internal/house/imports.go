@@ -92,7 +92,11 @@ func mayImport(r *room, to string, test bool) bool {
 
 // forTests tells whether a package exists for tests only.
 func forTests(name string) bool {
-	return name == "internal/testnode" || name == "internal/house" || strings.HasSuffix(name, "test") && strings.HasPrefix(name, "pushd/wire/")
+	switch name {
+	case "internal/testnode", "internal/testkeeper", "internal/house", "internal/tlsfile/tlstest", "internal/prom/promtest":
+		return true
+	}
+	return strings.HasSuffix(name, "test") && strings.HasPrefix(name, "pushd/wire/")
 }
 
 // keptTo returns the room that has a library for itself.
