@@ -1,0 +1,190 @@
+// Command target behaves in a known way for the tests of probes. It says
+// "ready", works when it reads a line, prints what its own runtime knows as
+// JSON, and ends when its input does.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"time"
+)
+
+type result struct {
+	Cycles     uint64
+	PauseTotal uint64  // ns, by the runtime's own sum
+	PauseLow   float64 // s, by the buckets of runtime/metrics
+	PauseHigh  float64
+	Live       uint64
+	Goal       uint64 // of the last cycle
+	Writers    int64  // events of the block profile in writeSide
+}
+
+func main() {
+	debug.SetGCPercent(-1)
+	fmt.Println("ready")
+	in := bufio.NewScanner(os.Stdin)
+	work := map[string]func(*result){"gc": collect, "lock": contend, "idle": func(*result) {}, "kernel": mapping, "sleep": holdAll}[os.Args[1]]
+	for in.Scan() {
+		var r result
+		work(&r)
+		if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+			panic(err)
+		}
+	}
+}
+
+var sink [64][]byte
+
+// collect allocates through several cycles that the pacer starts, and ends with
+// two forced ones.
+func collect(r *result) {
+	n, low, high := pauses()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	debug.SetGCPercent(100)
+	for i := range 4000 {
+		sink[i%len(sink)] = make([]byte, 16<<10)
+	}
+	runtime.GC()
+	r.Goal = read("/gc/heap/goal:bytes").Uint64()
+	runtime.GC()
+	r.Live = read("/gc/heap/live:bytes").Uint64()
+	debug.SetGCPercent(-1)
+	runtime.ReadMemStats(&after)
+	n2, low2, high2 := pauses()
+	r.Cycles, r.PauseTotal = n2-n, after.PauseTotalNs-before.PauseTotalNs
+	r.PauseLow, r.PauseHigh = low2-low, high2-high
+}
+
+func read(name string) metrics.Value {
+	s := []metrics.Sample{{Name: name}}
+	metrics.Read(s)
+	return s[0].Value
+}
+
+func pauses() (cycles uint64, low, high float64) {
+	h := read("/sched/pauses/total/gc:seconds").Float64Histogram()
+	for i, n := range h.Counts {
+		if n > 0 {
+			low += float64(n) * max(0, h.Buckets[i])
+			high += float64(n) * h.Buckets[i+1]
+		}
+	}
+	return read("/gc/cycles/total:gc-cycles").Uint64(), low, high
+}
+
+var (
+	hot  sync.Mutex
+	tree sync.RWMutex
+	held sync.Mutex
+)
+
+//go:noinline
+func hotSide() {
+	hot.Lock()
+	keep()
+	hot.Unlock()
+}
+
+//go:noinline
+func writeSide() {
+	tree.Lock()
+	keep()
+	tree.Unlock()
+}
+
+// keep holds a lock long enough for others to queue.
+func keep() {
+	for end := time.Now().Add(20 * time.Microsecond); time.Now().Before(end); {
+	}
+	runtime.Gosched()
+}
+
+func contend(r *result) {
+	runtime.SetBlockProfileRate(1)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 400 {
+				hotSide()
+			}
+		})
+	}
+	wg.Wait()
+	for range 4 {
+		wg.Go(func() {
+			for range 400 {
+				writeSide()
+			}
+		})
+	}
+	wg.Wait()
+	runtime.SetBlockProfileRate(0)
+	r.Writers = blocked("main.writeSide")
+}
+
+// blocked sums the block profile's events under a function that wait in
+// RWMutex.Lock for readers or in the writers' Mutex.
+func blocked(fn string) int64 {
+	recs := make([]runtime.BlockProfileRecord, 1000)
+	n, ok := runtime.BlockProfile(recs)
+	if !ok {
+		return -1
+	}
+	var sum int64
+	for _, r := range recs[:n] {
+		frames := runtime.CallersFrames(r.Stack())
+		for {
+			f, more := frames.Next()
+			if strings.HasSuffix(f.Function, fn) {
+				sum += r.Count
+			}
+			if !more {
+				break
+			}
+		}
+	}
+	return sum
+}
+
+// holdAll leaves three goroutines waiting for a lock for ever.
+func holdAll(*result) {
+	held.Lock()
+	for range 3 {
+		go stuck()
+	}
+	// They are seen waiting by the goroutine profile's own state.
+	buf := make([]byte, 1<<16)
+	for strings.Count(string(buf[:runtime.Stack(buf, true)]), "sync.Mutex.Lock") < 3 {
+		runtime.Gosched()
+	}
+}
+
+//go:noinline
+func stuck() {
+	held.Lock()
+	held.Unlock()
+}
+
+// mapping makes threads wait for the lock of the address space.
+func mapping(*result) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 2000 {
+				b := make([]byte, 1<<20)
+				b[0] = 1
+				debug.FreeOSMemory()
+				return
+			}
+		})
+	}
+	wg.Wait()
+}
