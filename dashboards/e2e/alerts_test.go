@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -122,9 +123,10 @@ func (f *fleet) trouble(prom server, names []string, change func(...string)) {
 		"PushfleetOldestMessage", "PushfleetSlowDelivery", "PushfleetDrops")
 	f.ctlOf("b", "knob", "set", "queue.normal.policy", "disconnect", "--why", "test")
 	watch("readers that are given up", "PushfleetSlowCloses")
-	f.ctl("knob", "set", "gc.percent", "1", "--on", "node=a", "--why", "test")
-	f.load("a", "soak", "--conns", "50", "--rate", "2000/s", "--for", "10m", "--allow-loss", "--allow-invalid")
+	f.ctlOf("b", "knob", "set", "gc.percent", "1", "--why", "test")
+	rest := f.allocate("b")
 	watch("a collector that always runs", "PushfleetGarbage")
+	rest()
 	f.restarts("c", 3)
 	watch("a node that starts again and again", "PushfleetNodeRestarts")
 	for range 3 { // to and fro
@@ -213,6 +215,26 @@ func (f *fleet) overflow(node string) {
 	if err := p.Signal(syscall.SIGCONT); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// allocate has a node make garbage, page after page, until the returned function
+// is called.
+func (f *fleet) allocate(node string) (rest func()) {
+	stop := make(chan struct{})
+	var work sync.WaitGroup
+	for range 2 {
+		work.Go(func() { // ended by rest
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					f.metric(node, "go_goroutines ")
+				}
+			}
+		})
+	}
+	return func() { close(stop); work.Wait() }
 }
 
 // restarts kills and starts a node, and waits each time until Prometheus has

@@ -50,7 +50,9 @@ func (f *fleet) life(end <-chan time.Time) {
 		func() {
 			f.ctl("knob", "set", "heartbeat.ws.interval", "20s", "--plan", "1,all", "--soak", "30s", "--no-wait", "--why", "picture")
 		},
-		func() { f.ctl("knob", "set", "queue.soft_percent", "40", "--on", "node=a", "--for", "30s", "--why", "picture") },
+		func() {
+			f.ctl("knob", "set", "queue.soft_percent", "40", "--on", "node=a", "--for", "30s", "--why", "picture")
+		},
 		func() { f.ctl("keeper", "transfer") },
 	}
 	tick := time.NewTicker(picturesFor / time.Duration(len(events)+1))

@@ -23,13 +23,13 @@ func fleetBoard() *board {
 	b.head("How fast, how surely")
 	b.add(8, height, graph("Delivery latency", look{unit: "s", log: true, about: "From the server API having read a message to the socket having it, over all nodes."},
 		quantiles("pushd_deliver_latency_seconds", "$S")...))
-	b.add(8, height, graph("Oldest message waiting by node", look{unit: "s"}, line{`pushd_queued_oldest_seconds$S`, "{{instance}}"}))
+	b.add(8, height, graph("Oldest message waiting by node", look{unit: "s", soft: 1}, line{`pushd_queued_oldest_seconds$S`, "{{instance}}"}))
 	b.add(8, height, graph("Delivered within 1 s", look{unit: "percentunit", percent: true, about: "Share of delivered messages; messages that still wait are not in it."},
 		line{`sum(rate(pushd_deliver_latency_seconds_bucket{$s,le="1"}[$__rate_interval])) / clamp_min(sum(rate(pushd_deliver_latency_seconds_count$S[$__rate_interval])), 1e-9)`, "within 1 s"}))
 
 	b.head("What is lost, who comes and goes")
-	b.add(8, height, graph("Dropped per second by reason", look{unit: "short", stack: true}, line{`sum by (reason) (rate(pushd_dropped_total$S[$__rate_interval])) > 0 or sum by (reason) (rate(pushd_dropped_total{$s,reason="overflow"}[$__rate_interval]))`, "{{reason}}"}))
-	b.add(8, height, graph("Closed per second by reason", look{unit: "short", stack: true}, line{`sum by (reason) (rate(pushd_closed_total$S[$__rate_interval])) > 0 or sum by (reason) (rate(pushd_closed_total{$s,reason="slow"}[$__rate_interval]))`, "{{reason}}"}))
+	b.add(8, height, graph("Dropped per second by reason", look{unit: "short", soft: 1, stack: true}, dropped()))
+	b.add(8, height, graph("Closed per second by reason", look{unit: "short", stack: true}, closed()))
 	b.add(8, height, graph("Accepted per second by node", look{unit: "short", stack: true, about: "A reconnect storm is seen here first."}, line{`sum by (instance) (rate(pushd_accepted_total$S[$__rate_interval]))`, "{{instance}}"}))
 
 	b.head("What it costs")
@@ -52,6 +52,19 @@ func fleetBoard() *board {
 		column{`sum by (instance) (pushd_knob_drift$S)`, "drift", ""},
 		column{`sum by (instance) (pushd_uptime_seconds$S)`, "up for", "s"}))
 	return b
+}
+
+// dropped and closed are lines per reason, of those that occur and of the most
+// usual one.
+func dropped() line { return byReason("pushd_dropped_total", "overflow") }
+
+func closed() line { return byReason("pushd_closed_total", "slow") }
+
+func byReason(name, usual string) line {
+	rate := func(selector string) string {
+		return "sum by (reason) (rate(" + name + selector + "[$__rate_interval]))"
+	}
+	return line{rate("$S") + " > 0 or " + rate(`{$s,reason="`+usual+`"}`), "{{reason}}"}
 }
 
 // nodeChanges marks when knobs changed on a chosen node.

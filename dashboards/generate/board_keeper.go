@@ -18,16 +18,16 @@ func keeperBoard() *board {
 	b.head("Knobs")
 	b.add(8, height, graph("Revision", look{unit: "short", about: "Purple lines are changes of values."}, line{`max(keeper_revision$S)`, "of all"}, line{`max(keeper_values_revision$S)`, "of values"}))
 	b.add(8, height, graph("Values set by layer", look{unit: "short", stack: true}, line{`max by (layer) (keeper_values$S)`, "{{layer}}"}, line{`max(keeper_values_temporary$S)`, "of these with a deadline"}))
-	b.add(8, height, graph("Knobs that differ, by node", look{unit: "short"}, line{`pushd_knob_drift$G`, "{{instance}}"}))
+	b.add(8, height, graph("Knobs that differ, by node", look{unit: "short", soft: 1}, line{`pushd_knob_drift$G`, "{{instance}}"}))
 	b.add(8, height, graph("Nodes by state", look{unit: "short", stack: true}, line{`max by (state) (keeper_nodes$S)`, "{{state}}"}))
 	b.add(8, height, graph("Revision that nodes obey", look{unit: "short", about: "Below the keepers' for more than a moment: the node is cut off, or refused it."}, line{`pushd_knob_fleet_revision$G`, "{{instance}}"}, line{`max(keeper_values_revision$S)`, "keepers"}))
-	b.add(8, height, graph("Rollouts", look{unit: "s", about: "Age of the oldest, and how long one is at a step beyond its soak time. See pushctl knob rollout list."}, line{`max(keeper_rollout_oldest_seconds$S)`, "oldest"}, line{`max(keeper_rollout_overdue_seconds$S)`, "beyond its soak time"},
+	b.add(8, height, graph("Rollouts", look{unit: "s", soft: 60, about: "Age of the oldest, and how long one is at a step beyond its soak time. See pushctl knob rollout list."}, line{`max(keeper_rollout_oldest_seconds$S)`, "oldest"}, line{`max(keeper_rollout_overdue_seconds$S)`, "beyond its soak time"},
 		line{`max(keeper_node_value_oldest_seconds$S)`, "value for one node without a deadline"}))
 
 	b.head("Leadership")
 	b.add(8, height, graph("Who leads", look{unit: "short", stack: true}, line{`keeper_leader$S`, "{{instance}}"}))
 	b.add(8, height, graph("Elections won, and the term", look{unit: "short", about: "A term that grows without a leader that changes: somebody cannot hear the others."}, line{`sum(increase(keeper_elections_total$S[5m]))`, "elections in 5 min"}, line{`max(keeper_term$S)`, "term"}))
-	b.add(8, height, graph("Time since the leader was heard", look{unit: "s"}, line{`keeper_leader_contact_seconds$S`, "{{instance}}"}))
+	b.add(8, height, graph("Time since the leader was heard", look{unit: "s", soft: 0.5}, line{`keeper_leader_contact_seconds$S`, "{{instance}}"}))
 
 	b.head("Commits")
 	b.add(8, height, graph("Proposal to answer", look{unit: "s", log: true, about: "What a change costs before nodes hear of it."}, quantiles("keeper_proposal_seconds", "$S")...))

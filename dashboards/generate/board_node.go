@@ -16,7 +16,7 @@ func nodeBoard() *board {
 	b.add(8, height, graph("By protocol", look{unit: "short", stack: true}, line{`sum by (proto) (pushd_connections$S)`, "{{proto}}"}))
 	b.add(8, height, graph("Accepted and closed per second", look{unit: "short", about: "Decayed over 10 s."},
 		line{`sum(pushd_accepted_rate{$s,window="10s"})`, "accepted"}, line{`sum(pushd_closed_rate{$s,window="10s"})`, "closed"}, line{`sum(pushd_connections_handshaking$S)`, "in their handshake"}))
-	b.add(8, height, graph("Ended per second by reason", look{unit: "short", stack: true}, line{`sum by (reason) (rate(pushd_closed_total$S[$__rate_interval])) > 0 or sum by (reason) (rate(pushd_closed_total{$s,reason="slow"}[$__rate_interval]))`, "{{reason}}"}))
+	b.add(8, height, graph("Ended per second by reason", look{unit: "short", stack: true}, closed()))
 
 	b.head("Messages")
 	b.add(8, height, graph("Delivered per second: 1, 10 and 100 s", look{unit: "short", about: "The windows side by side: a burst lifts the short one first."}, line{`sum by (window) (pushd_delivered_rate$S)`, "{{window}}"}))
@@ -28,7 +28,7 @@ func nodeBoard() *board {
 	b.head("Loops")
 	b.add(6, height, graph("Delivered per second by loop", look{unit: "short", about: "Loops share the work if these lie on each other."}, line{`pushd_loop_delivered_rate{$s,window="10s"}`, "{{instance}} {{loop}}"}))
 	b.add(6, height, graph("Connections by loop", look{unit: "short"}, line{`pushd_loop_connections$S`, "{{instance}} {{loop}}"}))
-	b.add(6, height, graph("Inbox by loop", look{unit: "short", about: "What waits for the loop itself. More than some thousands: the loop is the bottleneck."}, line{`pushd_loop_inbox$S`, "{{instance}} {{loop}}"}))
+	b.add(6, height, graph("Inbox by loop", look{unit: "short", soft: 10, about: "What waits for the loop itself. More than some thousands: the loop is the bottleneck."}, line{`pushd_loop_inbox$S`, "{{instance}} {{loop}}"}))
 	b.add(6, height, graph("99 of 100 turns are shorter than", look{unit: "s", log: true}, line{`pushd_loop_turn_p99_seconds$S > 0`, "{{instance}} {{loop}}"}))
 
 	b.head("Time")
@@ -43,7 +43,7 @@ func nodeBoard() *board {
 	b.add(8, height, graph("Descriptors, of the most allowed", look{unit: "percentunit", percent: true, about: "pushctl doctor says what to change."}, line{`pushd_fds$S / (pushd_fds_max$S > 0)`, "{{instance}}"}))
 
 	b.head("Around it")
-	b.add(8, height, graph("Admin requests per second", look{unit: "short", stack: true}, line{`sum by (result) (rate(pushd_admin_requests_total$S[$__rate_interval]))`, "{{result}}"}))
+	b.add(8, height, graph("Admin requests per second", look{unit: "short", stack: true}, line{`sum by (result) (rate(pushd_admin_requests_total$S[$__rate_interval])) > 0`, "{{result}}"}))
 	b.add(8, height, graph("Recorder: time per second", look{unit: "percentunit", about: "Share of a core that recording takes. See pushctl rec status."}, line{`rate(pushd_recorder_seconds_total$S[$__rate_interval])`, "{{instance}}"}))
 	b.add(8, height, graph("Recorder: disk", look{unit: "bytes", stack: true}, line{`sum by (ring) (pushd_recorder_disk_bytes$S)`, "{{ring}}"}))
 	return b

@@ -18,23 +18,23 @@ func queuesBoard() *board {
 
 	b.head("Level: 1, 10 and 100 s side by side")
 	for _, w := range []string{"1s", "10s", "100s"} {
-		b.add(8, height, graph("Waiting, mean over "+w, look{unit: "short", stack: true}, line{`pushd_queued_level_messages{$s,window="` + w + `"}`, "{{instance}}"}))
+		b.add(8, height, graph("Waiting, mean over "+w, look{unit: "short", soft: 1, stack: true}, line{`pushd_queued_level_messages{$s,window="` + w + `"}`, "{{instance}}"}))
 	}
 
 	b.head("How long")
-	b.add(8, height, graph("Wait", look{unit: "s", about: "Messages waiting divided by those delivered per second: what the newest one has before it, on average over the node."}, line{wait, "{{instance}}"}))
-	b.add(8, height, graph("Oldest message", look{unit: "s"}, line{`pushd_queued_oldest_seconds$S`, "{{instance}}"}))
-	b.add(8, height, graph("Drain", look{unit: "s", log: true, about: "Time until the queues are empty at the pace of the last minute; an hour stands for never."}, line{drain + " > 0 or 0.001 + 0 * pushd_queued_messages$S", "{{instance}}"}))
+	b.add(8, height, graph("Wait", look{unit: "s", soft: 1, about: "Messages waiting divided by those delivered per second: what the newest one has before it, on average over the node."}, line{wait, "{{instance}}"}))
+	b.add(8, height, graph("Oldest message", look{unit: "s", soft: 1}, line{`pushd_queued_oldest_seconds$S`, "{{instance}}"}))
+	b.add(8, height, graph("Drain", look{unit: "s", soft: 1, about: "Time until the queues are empty at the pace of the last minute; an hour stands for never."}, line{drain, "{{instance}}"}))
 
 	b.head("Who, and how it will end")
-	b.add(8, height, graph("Connections near or at their limit", look{unit: "short", about: "Soft: queue.soft_percent of a limit. pushctl top --by queued names them."},
+	b.add(8, height, graph("Connections near or at their limit", look{unit: "short", soft: 1, about: "Soft: queue.soft_percent of a limit. pushctl top --by queued names them."},
 		line{`sum(pushd_queued_connections$S)`, "waiting"}, line{`sum(pushd_queued_over_soft_connections$S)`, "above the soft limit"}, line{`sum(pushd_queued_over_hard_connections$S)`, "at the limit"}))
 	b.add(8, height, graph("Time to cap", look{unit: "s", about: "Until messages take all of memory.message_bytes_max, at the pace of the last minute; an hour stands for never."}, line{full, "{{instance}}"}))
-	b.add(8, height, graph("Dropped per second: 1, 10 and 100 s", look{unit: "short"}, line{`sum by (window) (pushd_dropped_rate$S)`, "{{window}}"}))
+	b.add(8, height, graph("Dropped per second: 1, 10 and 100 s", look{unit: "short", soft: 1}, line{`sum by (window) (pushd_dropped_rate$S)`, "{{window}}"}))
 
 	b.head("Where the time goes")
 	b.add(12, height+2, heat("Delivery latency", look{unit: "s", about: "From the server API having read a message to the socket having it. Two bands: those who read, and those who do not."}, counts("pushd_deliver_latency_seconds", "$S")))
-	b.add(12, height+2, graph("Dropped per second by reason", look{unit: "short", stack: true, about: "Each reason is the same word in the log, the API and the close frame."},
-		line{`sum by (reason) (rate(pushd_dropped_total$S[$__rate_interval]))`, "{{reason}}"}))
+	b.add(12, height+2, graph("Dropped per second by reason", look{unit: "short", soft: 1, stack: true, about: "Each reason is the same word in the log, the API and the close frame."},
+		dropped()))
 	return b
 }

@@ -36,7 +36,7 @@ func runtimeBoard() *board {
 
 	b.head("Network")
 	b.add(8, height, graph("Sent again", look{unit: "percentunit", about: "TCP segments, of all sent. A lossy network shows here, a slow client does not."}, line{retransmits, "{{instance}}"}))
-	b.add(8, height, graph("Lost before they were connections, per second", look{unit: "short", about: "By listen queues and by the backlog of a core."},
+	b.add(8, height, graph("Lost before they were connections, per second", look{unit: "short", soft: 1, about: "By listen queues and by the backlog of a core."},
 		line{`sum(rate(pushd_listen_overflows_total$S[$__rate_interval]))`, "listen queue full"}, line{`sum(rate(pushd_host_tcp_listen_drops_total$S[$__rate_interval]))`, "not taken for any reason"},
 		line{`sum(rate(pushd_host_backlog_drops_total$S[$__rate_interval]))`, "packets of a full backlog"}))
 	b.add(8, height, graph("TCP memory and sockets", look{unit: "bytes", about: "Memory of all TCP buffers; at tcp_mem the kernel begins to drop."}, line{`pushd_host_tcp_memory_bytes$S`, "{{instance}}"}))

@@ -12,6 +12,7 @@ type look struct {
 	log      bool      // logarithmic axis
 	warn     []float64 // thresholds of a figure: orange, red
 	less     bool      // of warn: below is worse
+	soft     float64   // top of the axis while all values are below
 	none     string    // instead of "No data"
 	decimals int       // digits behind the point + 1; 0: as needed
 }
@@ -26,7 +27,10 @@ func graph(title string, l look, lines ...line) *panel {
 		custom["fillOpacity"] = 40
 	}
 	if l.log {
-		custom["scaleDistribution"] = map[string]any{"type": "log", "log": 10}
+		custom["scaleDistribution"], custom["fillOpacity"] = map[string]any{"type": "log", "log": 10}, 0
+	}
+	if l.soft > 0 {
+		custom["axisSoftMax"] = l.soft
 	}
 	d := fieldDefaults{Unit: l.unit, NoValue: l.none, Color: map[string]any{"mode": "palette-classic"}, Custom: custom}
 	if !l.log {
@@ -96,7 +100,7 @@ type column struct{ expr, title, unit string }
 func table(title string, l look, columns ...column) *panel {
 	p := &panel{Type: "table", Title: title, Description: l.about, Datasource: new(prometheus()), Options: map[string]any{"showHeader": true, "cellHeight": "sm"}}
 	names, order, hidden := map[string]any{"instance": "node"}, map[string]any{"instance": 0}, map[string]any{"Time": true}
-	config := &fieldConfig{Defaults: fieldDefaults{Custom: map[string]any{"align": "auto", "filterable": true}}, Overrides: []override{}}
+	config := &fieldConfig{Defaults: fieldDefaults{Custom: map[string]any{"align": "auto", "filterable": true, "minWidth": 90}}, Overrides: []override{}}
 	for i, c := range columns {
 		t := targets("table", []line{{c.expr, ""}})[0]
 		t.RefID, t.Instant, t.Range = string(rune('A'+i)), true, false

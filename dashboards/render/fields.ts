@@ -9,7 +9,7 @@ export const theme = createTheme({ colors: { mode: 'dark' } });
 
 const standard = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'thresholds', 'mappings', 'color', 'links'];
 const custom = ['drawStyle', 'lineWidth', 'fillOpacity', 'showPoints', 'lineInterpolation', 'stacking', 'axisPlacement', 'scaleDistribution',
-  'spanNulls', 'gradientMode', 'pointSize', 'hideFrom', 'lineStyle', 'axisLabel', 'align', 'filterable', 'cellOptions'];
+  'spanNulls', 'gradientMode', 'pointSize', 'hideFrom', 'lineStyle', 'axisLabel', 'axisSoftMax', 'align', 'minWidth', 'filterable', 'cellOptions'];
 
 const item = (id: string, path: string, isCustom: boolean): any => ({
   id, path, isCustom, name: id, description: '', editor: () => null, override: () => null,

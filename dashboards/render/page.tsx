@@ -1,6 +1,7 @@
 // Shows one dashboard with Grafana's own components. ?board=NAME&from=&to=
 import React from 'react';
 import { createRoot } from 'react-dom/client';
+import { initPluginTranslations } from '@grafana/i18n';
 import { FieldType, getDisplayProcessor, ThemeContext, toDataFrame, type DataFrame } from '@grafana/data';
 import { BigValue, BigValueColorMode, BigValueGraphMode, BigValueTextMode, GlobalStyles, PanelChrome, Table, TimeSeries } from '@grafana/ui';
 import { configured, frames, theme, timeRange, type Series } from './fields';
@@ -9,7 +10,7 @@ import { instant, range } from './prometheus';
 
 const params = new URLSearchParams(location.search);
 const from = Number(params.get('from')), to = Number(params.get('to')), step = 2;
-const width = 1600, column = width / 24, gap = 8, row = 38; // as Grafana lays panels out
+const width = 1400, column = width / 24, gap = 8, row = 38; // as Grafana lays panels out
 
 interface Asked { panel: any; series: Series[]; table?: DataFrame }
 
@@ -109,6 +110,7 @@ async function changed(board: any): Promise<number[]> {
 }
 
 async function main() {
+  await initPluginTranslations('pushfleet', []);
   const board = await (await fetch('/board/' + params.get('board') + '.json')).json();
   const all = await Promise.all(board.panels.map(ask));
   const marks = await changed(board);

@@ -12,9 +12,16 @@ const [prometheus, boards, out, seconds] = process.argv.slice(2);
 const here = import.meta.dirname;
 const uplot = join(dirname(createRequire(createRequire(import.meta.url).resolve('@grafana/ui')).resolve('uplot')), 'uPlot.min.css');
 
+// Their .mjs files import CommonJS packages as Node would, which leaves out the
+// default exports that these mean; their .cjs files do not.
+const common = {
+  name: 'common',
+  setup: (b) => b.onResolve({ filter: /^@grafana\/(data|i18n|schema|ui)$/ }, (a) => ({ path: join(here, 'node_modules', a.path, 'dist/cjs/index.cjs') })),
+};
+
 const bundle = await build({
-  entryPoints: [join(here, 'page.tsx')], bundle: true, write: false, minify: true, format: 'iife', jsx: 'automatic', logLevel: 'error',
-  define: { 'process.env.NODE_ENV': '"production"', 'process.env': '{}', global: 'window' },
+  entryPoints: [join(here, 'page.tsx')], bundle: true, write: false, minify: !process.env.DEBUG, format: 'iife', jsx: 'automatic', logLevel: 'error', plugins: [common],
+  define: { 'process.env.NODE_ENV': process.env.DEBUG ? '"development"' : '"production"', 'process.env': '{}', global: 'window' },
   loader: { '.svg': 'text', '.png': 'dataurl', '.woff': 'dataurl', '.woff2': 'dataurl', '.ttf': 'dataurl', '.gif': 'dataurl' },
   outdir: 'out',
 });
@@ -54,9 +61,9 @@ for (const file of readdirSync(boards).filter((f) => f.endsWith('.json'))) {
   const name = file.slice(0, -5);
   const page = await browser.newPage();
   page.on('pageerror', (e) => { failed++; console.error(name, e.message); });
-  await page.setViewport({ width: 1632, height: 1200, deviceScaleFactor: 1 });
+  await page.setViewport({ width: 1432, height: 1200, deviceScaleFactor: 1 });
   await page.goto(`${base}?board=${name}&from=${from}&to=${to}`);
-  const board = await page.waitForSelector('#board', { timeout: 60_000 });
+  const board = await page.waitForSelector('#board', { timeout: 30_000 });
   await page.waitForNetworkIdle({ idleTime: 1500 });
   await new Promise((done) => setTimeout(done, 2500)); // graphs are drawn a frame or two later
   await board.screenshot({ path: join(out, name + '.png') });
