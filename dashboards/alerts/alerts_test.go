@@ -91,7 +91,7 @@ func TestPromtool(t *testing.T) {
 		t.Skip("promtool is not installed (Debian: apt install prometheus)")
 	}
 	files, _ := filepath.Glob("*_test.yml")
-	for _, args := range [][]string{{"check", "rules", "pushfleet.yml"}, append([]string{"test", "rules"}, files...)} {
+	for _, args := range [][]string{{"check", "rules", "pushfleet.yml"}, {"check", "config", "--syntax-only", "../provisioning/prometheus.yml"}, append([]string{"test", "rules"}, files...)} {
 		if out, err := exec.Command(tool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
