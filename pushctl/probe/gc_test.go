@@ -5,39 +5,12 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 )
 
 // watchGC runs a probe of the collector while f runs.
 func watchGC(t *testing.T, c *child, o GCOptions, f func()) *GCReport {
 	t.Helper()
-	target := c.find()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	o.Duration = time.Minute
-	began := make(chan struct{})
-	o.started = func() { close(began) }
-	type answer struct {
-		r   *GCReport
-		err error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		r, err := GC(ctx, target, o)
-		done <- answer{r, err}
-	}()
-	select {
-	case <-began:
-		f()
-		cancel()
-	case a := <-done:
-		t.Fatalf("the probe ended at once: %v", a.err)
-	}
-	a := <-done
-	if a.err != nil {
-		t.Fatal(a.err)
-	}
-	return a.r
+	return watch(t, c, &o.Options, f, func(ctx context.Context, target *Target) (*GCReport, error) { return GC(ctx, target, o) })
 }
 
 // TestGCAgreesWithRuntime compares the probe with what the runtime itself

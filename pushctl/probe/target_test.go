@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -123,6 +124,43 @@ func (c *child) find() *Target {
 	}
 	c.t.Cleanup(t.Close)
 	return t
+}
+
+// watch runs a probe, f as soon as its breakpoints are in place, and ends the
+// probe when f returns.
+func watch[R any](t *testing.T, c *child, o *Options, f func(), probe func(context.Context, *Target) (*R, error)) *R {
+	t.Helper()
+	target := c.find()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	began := make(chan struct{})
+	o.started = func() { close(began) }
+	if o.Duration == 0 {
+		o.Duration = time.Minute
+	}
+	type answer struct {
+		r   *R
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		r, err := probe(ctx, target)
+		done <- answer{r, err}
+	}()
+	select {
+	case <-began:
+		f()
+		if o.MaxCPU == 0 {
+			cancel()
+		}
+	case a := <-done:
+		t.Fatalf("the probe ended at once: %v", a.err)
+	}
+	a := <-done
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	return a.r
 }
 
 func TestFindRefuses(t *testing.T) {

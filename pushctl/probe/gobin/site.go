@@ -77,3 +77,9 @@ func scan(start uint64, code []byte) (Site, error) {
 	}
 	return s, nil
 }
+
+// Has tells whether the program is linked with a function.
+func (b *Binary) Has(name string) bool {
+	_, ok := b.byName[name]
+	return ok
+}

@@ -13,6 +13,7 @@ import (
 	"runtime/metrics"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -107,31 +108,40 @@ func keep() {
 	runtime.Gosched()
 }
 
+//go:noinline
+func readSide() {
+	tree.RLock()
+	keep()
+	tree.RUnlock()
+}
+
+// contend has four goroutines at one mutex, and then one writer, who waits for
+// nobody but three readers.
 func contend(r *result) {
+	times(4, 300, hotSide)()
 	runtime.SetBlockProfileRate(1)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 400 {
-				hotSide()
-			}
-		})
-	}
-	wg.Wait()
-	for range 4 {
-		wg.Go(func() {
-			for range 400 {
-				writeSide()
-			}
-		})
-	}
-	wg.Wait()
+	readers := times(3, 1500, readSide)
+	times(1, 500, writeSide)()
+	readers()
 	runtime.SetBlockProfileRate(0)
 	r.Writers = blocked("main.writeSide")
 }
 
-// blocked sums the block profile's events under a function that wait in
-// RWMutex.Lock for readers or in the writers' Mutex.
+// times starts n goroutines that call f k times; the function returned waits
+// for them.
+func times(n, k int, f func()) func() {
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			for range k {
+				f()
+			}
+		})
+	}
+	return wg.Wait
+}
+
+// blocked sums the block profile's events under a function.
 func blocked(fn string) int64 {
 	recs := make([]runtime.BlockProfileRecord, 1000)
 	n, ok := runtime.BlockProfile(recs)
@@ -173,18 +183,16 @@ func stuck() {
 	held.Unlock()
 }
 
-// mapping makes threads wait for the lock of the address space.
+// mapping makes threads wait for the lock of their address space.
 func mapping(*result) {
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 2000 {
-				b := make([]byte, 1<<20)
-				b[0] = 1
-				debug.FreeOSMemory()
-				return
-			}
-		})
-	}
-	wg.Wait()
+	times(4, 5000, func() {
+		b, err := syscall.Mmap(-1, 0, 1<<16, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err != nil {
+			panic(err)
+		}
+		b[0] = 1
+		if err := syscall.Munmap(b); err != nil {
+			panic(err)
+		}
+	})()
 }
