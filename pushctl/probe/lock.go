@@ -57,6 +57,8 @@ type LockReport struct {
 	Sites   []Site  `json:"sites"` // largest total first
 	Waiting []Still `json:"still_waiting"`
 	Hist    []Bar   `json:"hist"`
+
+	counted []counted
 }
 
 // Site is contended waits of one place.

@@ -33,7 +33,7 @@ func (rd *lockReader) report(s *session, end End) (*LockReport, error) {
 		return nil, err
 	}
 	r := &LockReport{By: rd.o.By, Sites: []Site{}, Waiting: []Still{}}
-	r.Sites = group(all, rd.o)
+	r.Sites, r.counted = group(all, rd.o), all
 	var inGo, inKernel, both Waits
 	for i := range r.Sites {
 		s := &r.Sites[i]
