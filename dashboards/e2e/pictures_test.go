@@ -3,9 +3,15 @@
 package e2e
 
 import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -39,6 +45,59 @@ func TestPictures(t *testing.T) {
 	if b, err := shoot.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
+	all, err := filepath.Glob(filepath.Join(out, "*.png"))
+	if err != nil || len(all) < 5 {
+		t.Fatal(all, err)
+	}
+	for _, file := range all {
+		if err := shrink(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// shrink writes a picture anew with its 256 most frequent colours; all others
+// become the nearest of these. Dashboards hardly have more.
+func shrink(file string) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	img, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	r := img.Bounds()
+	count := map[color.RGBA]int{}
+	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(img.At(x, y)).(color.RGBA) }
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			count[at(x, y)]++
+		}
+	}
+	most := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] })
+	palette := color.Palette{}
+	for _, c := range most[:min(256, len(most))] {
+		palette = append(palette, c)
+	}
+	nearest := map[color.RGBA]uint8{}
+	small := image.NewPaletted(r, palette)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			c := at(x, y)
+			i, ok := nearest[c]
+			if !ok {
+				i = uint8(palette.Index(c))
+				nearest[c] = i
+			}
+			small.SetColorIndex(x, y, i)
+		}
+	}
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small); err != nil {
+		return err
+	}
+	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
 // life has something happen until the time of the pictures is over: knobs are

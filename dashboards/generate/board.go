@@ -38,19 +38,20 @@ func newBoard(name, title, description, anchor string) *board {
 }
 
 // variables choose the data source, the job, the group (a label that the
-// scrape configuration gives) and the node. "All" also takes targets without
-// the label.
+// scrape configuration gives) and the node. All jobs and nodes are those that
+// have the anchor, so that other programs stay out; all groups are everything,
+// targets without the label too.
 func variables(anchor string) []variable {
-	values := func(name, label, query string) variable {
+	values := func(name, label, query, all string) variable {
 		prom := prometheus()
 		return variable{Name: name, Label: name, Type: "query", Query: variableQuery{1, query, "values"}, Definition: query,
-			Datasource: &prom, Refresh: 2, IncludeAll: true, AllValue: ".*", Multi: true, Sort: 1, Current: choice{"All", "$__all"}}
+			Datasource: &prom, Refresh: 2, IncludeAll: true, AllValue: all, Multi: true, Sort: 1, Current: choice{"All", "$__all"}}
 	}
 	return []variable{
 		{Name: "datasource", Label: "data source", Type: "datasource", Query: "prometheus", Refresh: 1, Current: choice{"default", "default"}},
-		values("job", "job", "label_values("+anchor+", job)"),
-		values("group", "group", fmt.Sprintf(`label_values(%s{job=~"$job"}, group)`, anchor)),
-		values("node", "instance", fmt.Sprintf(`label_values(%s{job=~"$job",group=~"$group"}, instance)`, anchor)),
+		values("job", "job", "label_values("+anchor+", job)", ""),
+		values("group", "group", fmt.Sprintf(`label_values(%s{job=~"$job"}, group)`, anchor), ".*"),
+		values("node", "instance", fmt.Sprintf(`label_values(%s{job=~"$job",group=~"$group"}, instance)`, anchor), ""),
 	}
 }
 

@@ -34,7 +34,7 @@ func fleetBoard() *board {
 
 	b.head("What it costs")
 	b.add(8, height, graph("CPU by node", look{unit: "short", about: "Cores in use by the process. CPU alone does not say whether a node is busy: see the run queue in Runtime and kernel."},
-		line{`rate(process_cpu_seconds_total$S[$__rate_interval])`, "{{instance}}"}))
+		line{`rate(pushd_cpu_user_seconds_total$S[$__rate_interval]) + rate(pushd_cpu_system_seconds_total$S[$__rate_interval])`, "{{instance}}"}))
 	b.add(8, height, graph("Memory by node", look{unit: "bytes", about: "Proportional set size."}, line{`pushd_memory_pss_bytes$S`, "{{instance}}"}))
 	b.add(8, height, graph("Memory per connection", look{unit: "bytes"}, line{`pushd_memory_per_connection_bytes$S`, "{{instance}}"}))
 
@@ -46,9 +46,9 @@ func fleetBoard() *board {
 		column{`sum by (instance) (rate(pushd_dropped_total$S[1m]))`, "dropped/s", "short"},
 		column{`sum by (instance) (pushd_queued_messages$S)`, "waiting", ""},
 		column{`sum by (instance) (pushd_queued_oldest_seconds$S)`, "oldest", "s"},
-		column{`sum by (instance) (rate(process_cpu_seconds_total$S[1m]))`, "cores", "short"},
+		column{`sum by (instance) (rate(pushd_cpu_user_seconds_total$S[1m]) + rate(pushd_cpu_system_seconds_total$S[1m]))`, "cores", "short"},
 		column{`sum by (instance) (pushd_memory_pss_bytes$S)`, "memory", "bytes"},
-		column{`sum by (instance) (pushd_knob_fleet_revision$S)`, "knobs at revision", ""},
+		column{`sum by (instance) (pushd_knob_fleet_revision$S)`, "knobs at", ""},
 		column{`sum by (instance) (pushd_knob_drift$S)`, "drift", ""},
 		column{`sum by (instance) (pushd_uptime_seconds$S)`, "up for", "s"}))
 	return b

@@ -39,7 +39,7 @@ func runtimeBoard() *board {
 	b.add(8, height, graph("Lost before they were connections, per second", look{unit: "short", soft: 1, about: "By listen queues and by the backlog of a core."},
 		line{`sum(rate(pushd_listen_overflows_total$S[$__rate_interval]))`, "listen queue full"}, line{`sum(rate(pushd_host_tcp_listen_drops_total$S[$__rate_interval]))`, "not taken for any reason"},
 		line{`sum(rate(pushd_host_backlog_drops_total$S[$__rate_interval]))`, "packets of a full backlog"}))
-	b.add(8, height, graph("TCP memory and sockets", look{unit: "bytes", about: "Memory of all TCP buffers; at tcp_mem the kernel begins to drop."}, line{`pushd_host_tcp_memory_bytes$S`, "{{instance}}"}))
+	b.add(8, height, graph("TCP memory", look{unit: "bytes", about: "Memory of all TCP buffers; at tcp_mem the kernel begins to drop."}, line{`pushd_host_tcp_memory_bytes$S`, "{{instance}}"}))
 	b.add(12, height, graph("Bytes per second over the network", look{unit: "Bps", about: "Loopback left out."}, line{`sum(rate(pushd_host_received_bytes_total$S[$__rate_interval]))`, "received"}, line{`sum(rate(pushd_host_sent_bytes_total$S[$__rate_interval]))`, "sent"}))
 	b.add(12, height, graph("Sockets", look{unit: "short"}, line{`pushd_host_sockets$S`, "{{instance}}"}))
 	return b

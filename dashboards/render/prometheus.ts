@@ -1,9 +1,10 @@
 import type { Series } from './fields';
 
-// fill puts values in for the variables: everything, and the rates that suit
-// a scrape a second.
+// fill puts values in for the variables: the job whose dashboard it is, all else,
+// and the rates that suit a scrape a second.
+const job = new URLSearchParams(location.search).get('board') === 'keeper' ? 'keeper' : 'pushd';
 const fill = (expr: string) =>
-  expr.replaceAll('$__rate_interval', '10s').replaceAll('$__interval', '2s').replace(/\$\w+/g, '.*');
+  expr.replaceAll('$__rate_interval', '10s').replaceAll('$__interval', '2s').replaceAll('$job', job).replace(/\$\w+/g, '.*');
 
 const called = (legend: string, metric: Record<string, string>) =>
   legend ? legend.replace(/{{\s*(\w+)\s*}}/g, (_, label) => metric[label] ?? '') : Object.values(metric).join(' ') || 'value';
