@@ -124,7 +124,7 @@ func Check(f Facts) CheckReport {
 	if len(f.Missing) > 0 {
 		caps = "without " + strings.Join(f.Missing, ", ")
 	}
-	add("rights", len(f.Missing) == 0, caps, "every probe; CAP_SYS_PTRACE for other users' processes, CAP_SYSLOG for names of the kernel", "sudo pushctl probe …")
+	add("rights", len(f.Missing) == 0, caps, "every probe", "sudo pushctl probe …, or give pushctl CAP_BPF and CAP_PERFMON, CAP_SYS_PTRACE for processes of other users and CAP_SYSLOG for names of the kernel")
 	add("lockdown", f.Lockdown != "confidentiality", f.Lockdown, "every probe", "boot with lockdown=integrity: with confidentiality no program may read memory")
 	add("types of the kernel", f.BTF, yes(f.BTF), "every probe", "a kernel built with CONFIG_DEBUG_INFO_BTF")
 	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", "Linux 6.6 or later, for uprobe_multi")
@@ -163,7 +163,7 @@ func costOr(f Facts) string {
 	if f.Breakpoints != nil {
 		return f.Breakpoints.Error()
 	}
-	return fmt.Sprintf("%.1f µs at an entry, %.1f µs at a return", f.Cost.Push.Seconds()*1e6, f.Cost.Return.Seconds()*1e6)
+	return fmt.Sprintf("%.1f µs, at a return %.1f µs", f.Cost.Push.Seconds()*1e6, f.Cost.Return.Seconds()*1e6)
 }
 
 // Missing is how many needs are not met.

@@ -102,6 +102,28 @@ func probeFrame(name string) bool {
 	return false
 }
 
+// KernelSite is the functions that name a site in the kernel, innermost first:
+// the first ones behind those of the lock itself.
+func (s *Site) KernelSite() []string { return kernelSite(s.Frames) }
+
+func kernelSite(frames []string) []string {
+	i := 0
+	for i < len(frames)-1 && lockFrame(frames[i]) {
+		i++
+	}
+	return frames[i:min(len(frames), i+KernelFrames)]
+}
+
+// lockFrame tells functions that only take a lock.
+func lockFrame(name string) bool {
+	for _, p := range []string{"__pv_queued", "native_queued", "queued_", "_raw_", "do_raw_", "rwsem_", "down_", "__down", "up_", "mutex_lock", "__mutex_lock", "rt_mutex", "__rt_mutex", "percpu_down", "__percpu_down"} {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
 // tracepoints attaches programs whose tracepoint is in their type, in order.
 func tracepoints(progs ...*ebpf.Program) (links, error) {
 	var ls links

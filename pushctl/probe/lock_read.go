@@ -105,7 +105,7 @@ func group(all []counted, o *LockOptions) []Site {
 }
 
 func groupKey(c *counted, by By) string {
-	key := fmt.Sprintf("%d %s %s", c.kind, plain(c.stack.Site()), strings.Join(c.kernel[:min(len(c.kernel), KernelFrames)], "<"))
+	key := fmt.Sprintf("%d %s %s", c.kind, plain(c.stack.Site()), strings.Join(kernelSite(c.kernel), "<"))
 	switch by {
 	case ByStack:
 		return fmt.Sprintf("%d %v %v", c.kind, c.stack, c.kernel)

@@ -245,6 +245,19 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+func TestKernelSite(t *testing.T) {
+	f := func(in, want string) {
+		t.Helper()
+		if got := strings.Join(kernelSite(strings.Fields(in)), " "); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	f("__pv_queued_spin_lock_slowpath _raw_spin_lock try_to_wake_up wake_up_q futex_wake do_futex", "try_to_wake_up wake_up_q futex_wake")
+	f("rwsem_down_write_slowpath down_write_killable vm_mmap_pgoff", "vm_mmap_pgoff")
+	f("_raw_spin_lock", "_raw_spin_lock")
+	f("", "")
+}
+
 func TestKernelNames(t *testing.T) {
 	ks, err := readSymbols(strings.NewReader("ffffffff81000100 T second\nffffffff81000000 t first\nffffffff81000180 D data\n"))
 	if err != nil {

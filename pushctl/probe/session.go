@@ -48,6 +48,7 @@ type session struct {
 	counters *ebpf.Map
 	meter    *meter
 	began    time.Time
+	ended    time.Time // zero while it runs
 }
 
 // poll is how often a session looks whether it should end.
@@ -65,6 +66,7 @@ func (s *session) run(ctx context.Context, each func() error) (End, error) {
 	tick := time.NewTicker(min(poll, s.o.Duration))
 	defer tick.Stop()
 	end, err := s.wait(ctx, tick.C, each)
+	s.ended = time.Now()
 	return end, errors.Join(err, s.links.Close())
 }
 
@@ -104,7 +106,11 @@ func (s *session) expensive(now time.Time) bool {
 
 // about describes the run so far.
 func (s *session) about(end End) (Run, error) {
-	r := Run{PID: s.t.PID, Name: s.t.Name, Version: s.t.Bin.Version, End: end, Seconds: time.Since(s.began).Seconds()}
+	until := s.ended
+	if until.IsZero() {
+		until = time.Now()
+	}
+	r := Run{PID: s.t.PID, Name: s.t.Name, Version: s.t.Bin.Version, End: end, Seconds: until.Sub(s.began).Seconds()}
 	var err error
 	if r.Hits, r.Lost, err = readCounters(s.counters); err != nil {
 		return r, err

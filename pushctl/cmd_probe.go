@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"pushfleet/pushctl/probe"
+	"pushfleet/pushctl/table"
+)
+
+func probeCommand(e *env) *cli.Command {
+	return &cli.Command{
+		Name: "probe", Category: "inside", Usage: "look into a running Go process with eBPF",
+		UsageText:   "pushctl probe COMMAND",
+		Description: "Works on any " + probe.Releases() + " program on this host, stripped or not, without restarting it. Breakpoints are gone when the probe ends, however it ends. A node on another host is probed there, by pushctl on that host.\n\n  sudo pushctl probe check\n  sudo pushctl probe lock --pid $(pidof pushd)\n  sudo pushctl probe gc --pid $(pidof pushd)",
+		Subcommands: []*cli.Command{probeLockCommand(e), probeGCCommand(e), probeCheckCommand(e)},
+	}
+}
+
+// Bounds of the flags of probes.
+const (
+	probeDuration    = 10 * time.Second
+	probeDurationMax = time.Hour
+	probeIntervalMin = 100 * time.Millisecond
+)
+
+// probeFlags are those of every probe of a process.
+func probeFlags(more ...cli.Flag) []cli.Flag {
+	return append([]cli.Flag{
+		&cli.IntFlag{Name: "pid", Usage: "probe process `N`"},
+		&cli.DurationFlag{Name: "duration", Aliases: []string{"d"}, Value: probeDuration, Usage: "watch for `TIME` (10s)"},
+		&cli.StringFlag{Name: "max-cpu", Value: "2%", Usage: "detach when the probe takes more than `SHARE` of a processor; 0 for no bound (2%)"},
+		&cli.BoolFlag{Name: "hist", Usage: "also show a histogram"},
+		&cli.StringFlag{Name: "pprof", Usage: "write stacks to `FILE` for go tool pprof"},
+		&cli.StringFlag{Name: "flame", Usage: "draw stacks as a flame graph to `FILE`, an SVG"},
+	}, more...)
+}
+
+// probing is what the common flags say.
+type probing struct {
+	*options
+	probe.Options
+	target       *probe.Target
+	hist         bool
+	pprof, flame string
+}
+
+// probing reads the common flags and finds the process. Close the target.
+func (e *env) probing(c *cli.Context) (*probing, error) {
+	o, err := e.rendering(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := wantArgs(c, 0, 0); err != nil {
+		return nil, err
+	}
+	p := &probing{options: o, hist: c.Bool("hist"), pprof: c.String("pprof"), flame: c.String("flame")}
+	p.Duration = c.Duration("duration")
+	if p.Duration <= 0 || p.Duration > probeDurationMax {
+		return nil, usagef("--duration %s: want a time above zero, at most %s", p.Duration, probeDurationMax)
+	}
+	if p.MaxCPU, err = parseShare(c.String("max-cpu")); err != nil {
+		return nil, err
+	}
+	if c.Int("pid") <= 0 {
+		return nil, usagef("%s: which process? for example --pid $(pidof pushd)", short(c.Command))
+	}
+	p.target, err = probe.Find(c.Int("pid"))
+	return p, err
+}
+
+// parseShare reads 2%, 2 % and 0.02 as a share of 0 to 1.
+func parseShare(text string) (float64, error) {
+	s, percent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, usagef("--max-cpu %s: want 0%% to 100%%, for example 2%%", text)
+	}
+	return v, nil
+}
+
+// files writes the profile and the flame graph, if they are wanted.
+func (p *probing) files(ws []probe.Weighted, number, title string, r *probe.Run) error {
+	d := time.Duration(r.Seconds * float64(time.Second))
+	err := writeFile(p.pprof, func(w io.Writer) error { return probe.WriteProfile(w, ws, number, p.now().Add(-d), d) })
+	if err != nil {
+		return err
+	}
+	return writeFile(p.flame, func(w io.Writer) error { return probe.WriteFlame(w, ws, title) })
+}
+
+// writeFile fills a file, or does nothing without a name.
+func writeFile(name string, write func(io.Writer) error) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// runLine is the first line of a report: "pushd[4711] go1.26.8, 10.0 s, …".
+func runLine(r *probe.Run, seen string) string {
+	return fmt.Sprintf("%s[%d] %s, %.1f s, %s, cost %s cpu, lost %s", table.Safe(r.Name), r.PID, table.Safe(r.Version), r.Seconds, seen,
+		table.Percent(100*r.CostCPU), r.Lost.String())
+}
+
+// endLines say why a probe ended before its time.
+func endLines(r *probe.Run) []string {
+	switch r.End {
+	case probe.EndBudget:
+		return []string{fmt.Sprintf("detached after %.1f s: it took %s of a processor, more than --max-cpu allows", r.Seconds, table.Percent(100*r.CostCPU))}
+	case probe.EndExited:
+		return []string{fmt.Sprintf("the process ended after %.1f s", r.Seconds)}
+	}
+	return nil
+}
+
+// histWidth is the longest bar of a histogram.
+const histWidth = 40
+
+// histLines draw a histogram.
+func histLines(bars []probe.Bar) []string {
+	var most uint64
+	for _, b := range bars {
+		most = max(most, b.Count)
+	}
+	var out []string
+	for _, b := range bars {
+		bar := strings.Repeat("▇", int(b.Count*histWidth/max(1, most)))
+		if bar == "" && b.Count > 0 {
+			bar = "▏"
+		}
+		out = append(out, strings.TrimRight(fmt.Sprintf("%9s to %9s %10s  %s", tiny(b.Low), tiny(b.High), table.Count(b.Count), bar), " "))
+	}
+	return out
+}
+
+// tiny writes times that may be below a microsecond.
+func tiny(s float64) string {
+	if s < 999.5e-9 {
+		return fmt.Sprintf("%.0f ns", s*1e9)
+	}
+	return table.Seconds(s)
+}
+
+// shortFunc leaves the path of a package out: router.(*shard).bind.
+func shortFunc(name string) string {
+	head, rest, generic := strings.Cut(name, "[")
+	head = head[strings.LastIndexByte(head, '/')+1:]
+	if end := strings.LastIndexByte(rest, ']'); generic && end >= 0 {
+		head += "[…]" + rest[end+1:] // types are long
+	}
+	return table.Safe(head)
+}
+
+// shortFile keeps the directory and the name of a file.
+func shortFile(path string) string {
+	parts := strings.Split(path, "/")
+	return table.Safe(strings.Join(parts[max(0, len(parts)-2):], "/"))
+}
