@@ -10,6 +10,8 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --dirty 2>/dev/null)
 LDFLAGS  ?= $(if $(VERSION),-X pushfleet/pushd/node.Version=$(VERSION) -X pushfleet/keeper/member.Version=$(VERSION))
 export CGO_ENABLED ?= 0
+# What scripts/test-deps.sh has unpacked: Prometheus and its tools.
+export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 
 # The browser and proxy tests have a target of their own.
 packages = $(shell $(GO) list ./... | grep -v '/e2e')
