@@ -17,8 +17,8 @@ func probeCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "probe", Category: "inside", Usage: "look into a running Go process with eBPF",
 		UsageText:   "pushctl probe COMMAND",
-		Description: "Works on any " + probe.Releases() + " program on this host, stripped or not, without restarting it. Breakpoints are gone when the probe ends, however it ends. A node on another host is probed there, by pushctl on that host.\n\n  sudo pushctl probe check\n  sudo pushctl probe lock --pid $(pidof pushd)\n  sudo pushctl probe gc --pid $(pidof pushd)",
-		Subcommands: []*cli.Command{probeLockCommand(e), probeGCCommand(e), probeCheckCommand(e)},
+		Description: "Needs root, or what probe check names. Works on any " + probe.Releases() + " program on this host, stripped or not, without restarting it. Breakpoints are gone when the probe ends, however it ends. A node on another host is probed there, by pushctl on that host.\n\n  pushctl probe check\n  pushctl probe lock --pid 4711\n  pushctl probe gc --pid 4711",
+		Subcommands: []*cli.Command{probeLockCommand(e), probeGCCommand(e), probeCPUCommand(e), probeSchedCommand(e), probeCheckCommand(e)},
 	}
 }
 
@@ -29,16 +29,26 @@ const (
 	probeIntervalMin = 100 * time.Millisecond
 )
 
-// probeFlags are those of every probe of a process.
-func probeFlags(more ...cli.Flag) []cli.Flag {
-	return append([]cli.Flag{
+// probeFlags are those of every probe of a process, and those of where stacks
+// go for probes that have them.
+func probeFlags(hist bool, more ...cli.Flag) []cli.Flag {
+	flags := []cli.Flag{
 		&cli.IntFlag{Name: "pid", Usage: "probe process `N`"},
 		&cli.DurationFlag{Name: "duration", Aliases: []string{"d"}, Value: probeDuration, Usage: "watch for `TIME` (10s)"},
 		&cli.StringFlag{Name: "max-cpu", Value: "2%", Usage: "detach when the probe takes more than `SHARE` of a processor; 0 for no bound (2%)"},
-		&cli.BoolFlag{Name: "hist", Usage: "also show a histogram"},
+	}
+	if hist {
+		flags = append(flags, &cli.BoolFlag{Name: "hist", Usage: "also show a histogram"})
+	}
+	return append(flags, more...)
+}
+
+// stackFlags are those of probes that see stacks.
+func stackFlags() []cli.Flag {
+	return []cli.Flag{
 		&cli.StringFlag{Name: "pprof", Usage: "write stacks to `FILE` for go tool pprof"},
 		&cli.StringFlag{Name: "flame", Usage: "draw stacks as a flame graph to `FILE`, an SVG"},
-	}, more...)
+	}
 }
 
 // probing is what the common flags say.
@@ -50,8 +60,9 @@ type probing struct {
 	pprof, flame string
 }
 
-// probing reads the common flags and finds the process. Close the target.
-func (e *env) probing(c *cli.Context) (*probing, error) {
+// probing reads the common flags and looks at the process with find. Close the
+// target.
+func (e *env) probing(c *cli.Context, find func(pid int) (*probe.Target, error)) (*probing, error) {
 	o, err := e.rendering(c)
 	if err != nil {
 		return nil, err
@@ -70,7 +81,7 @@ func (e *env) probing(c *cli.Context) (*probing, error) {
 	if c.Int("pid") <= 0 {
 		return nil, usagef("%s: which process? for example --pid $(pidof pushd)", short(c.Command))
 	}
-	p.target, err = probe.Find(c.Int("pid"))
+	p.target, err = find(c.Int("pid"))
 	return p, err
 }
 
@@ -115,7 +126,11 @@ func writeFile(name string, write func(io.Writer) error) error {
 
 // runLine is the first line of a report: "pushd[4711] go1.26.8, 10.0 s, …".
 func runLine(r *probe.Run, seen string) string {
-	return fmt.Sprintf("%s[%d] %s, %.1f s, %s, cost %s cpu, lost %s", table.Safe(r.Name), r.PID, table.Safe(r.Version), r.Seconds, seen,
+	version := ""
+	if r.Version != "" {
+		version = " " + table.Safe(r.Version)
+	}
+	return fmt.Sprintf("%s[%d]%s, %.1f s, %s, cost %s cpu, lost %s", table.Safe(r.Name), r.PID, version, r.Seconds, seen,
 		table.Percent(100*r.CostCPU), r.Lost.String())
 }
 

@@ -10,9 +10,9 @@ import (
 
 func probeCheckCommand(e *env) *cli.Command {
 	return &cli.Command{
-		Name: "check", Usage: "what this host allows probes, and what is needed for the rest",
+		Name: "check", Usage: "what this host allows, and what the rest needs",
 		UsageText:   "pushctl probe check",
-		Description: "Tries everything on pushctl itself and touches no other process. Exit status 1 when something is missing.\n\n  sudo pushctl probe check",
+		Description: "Tries everything on pushctl itself and touches no other process. Exit status 1 when something is missing.\n\n  pushctl probe check",
 		Action: func(c *cli.Context) error {
 			o, err := e.rendering(c)
 			if err != nil {

@@ -14,15 +14,15 @@ func probeGCCommand(e *env) *cli.Command {
 		UsageText: "pushctl probe gc --pid N [--duration TIME] [--assist] [--hist]",
 		Description: `Pauses are by the runtime's own timestamps, so they agree with what the process itself would say. --assist adds where goroutines had to help marking before they got memory; only these have stacks for --pprof and --flame.
 
-  sudo pushctl probe gc --pid $(pidof pushd) --duration 30s
-  sudo pushctl probe gc --pid 4711 --assist --flame assist.svg
-  sudo pushctl probe gc --pid 4711 -o ndjson | jq .stop_mark_seconds`,
-		Flags: probeFlags(&cli.BoolFlag{Name: "assist", Usage: "also show where goroutines had to help"}),
+  pushctl probe gc --pid 4711 --duration 30s
+  pushctl probe gc --pid 4711 --assist --flame assist.svg
+  pushctl probe gc --pid 4711 -o ndjson | jq .stop_mark_seconds`,
+		Flags: probeFlags(true, append(stackFlags(), &cli.BoolFlag{Name: "assist", Usage: "also show where goroutines had to help"})...),
 		Action: func(c *cli.Context) error {
 			if !c.Bool("assist") && (c.IsSet("pprof") || c.IsSet("flame")) {
 				return usagef("probe gc: --pprof and --flame need --assist: only assists have stacks")
 			}
-			p, err := e.probing(c)
+			p, err := e.probing(c, probe.Find)
 			if err != nil {
 				return err
 			}

@@ -22,14 +22,14 @@ const (
 func probeLockCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "lock", Usage: "contended locks of a process, its own and the kernel's",
-		UsageText: "pushctl probe lock --pid N [--go|--kernel|--both] [--duration TIME] [--interval TIME]\n[--min TIME] [--by WHAT] [--sort COLUMN] [--top N] [--holders] [--hist]",
+		UsageText: "pushctl probe lock --pid N [--go|--kernel] [--min TIME] [--by WHAT]",
 		Description: `Shows each line that waits for a sync.Mutex or sync.RWMutex and how long, and which locks of the kernel the process waits for. A wait lasts until the goroutine runs again, so it includes the run queue; short ones that end by spinning count too, see --min. Contended locks cost the process a few µs per wait while it is probed.
 
-  sudo pushctl probe lock --pid $(pidof pushd) --holders
-  sudo pushctl probe lock --pid 4711 --go --by lock --min 100us
-  sudo pushctl probe lock --pid 4711 --flame lock.svg --pprof lock.pb.gz
-  sudo pushctl probe lock --pid 4711 --interval 1s --duration 1m`,
-		Flags: probeFlags(
+  pushctl probe lock --pid 4711 --holders
+  pushctl probe lock --pid 4711 --go --by lock --min 100us
+  pushctl probe lock --pid 4711 --flame lock.svg --pprof lock.pb.gz
+  pushctl probe lock --pid 4711 --interval 1s --duration 1m`,
+		Flags: probeFlags(true, append(stackFlags(),
 			&cli.BoolFlag{Name: "go", Usage: "only locks of Go"},
 			&cli.BoolFlag{Name: "kernel", Usage: "only locks of the kernel"},
 			&cli.BoolFlag{Name: "both", Usage: "both (what is done without any of the three)"},
@@ -39,13 +39,13 @@ func probeLockCommand(e *env) *cli.Command {
 			&cli.StringFlag{Name: "sort", Value: "total", Usage: "largest `COLUMN` first: total, count, max or p99 (total)"},
 			&cli.IntFlag{Name: "top", Value: lockTop, Usage: "show `N` sites of each kind (20)"},
 			&cli.BoolFlag{Name: "holders", Usage: "also show who kept the locks"},
-		),
+		)...),
 		Action: func(c *cli.Context) error {
 			o, err := lockFlags(c)
 			if err != nil {
 				return err
 			}
-			p, err := e.probing(c)
+			p, err := e.probing(c, probe.Find)
 			if err != nil {
 				return err
 			}

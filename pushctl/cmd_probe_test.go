@@ -105,7 +105,7 @@ func TestCheckScreen(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "1 thing missing here") {
 		t.Errorf("%v", err)
 	}
-	for _, want := range []string{"missing  rights", "without CAP_BPF", "to have every probe: sudo pushctl probe"} {
+	for _, want := range []string{"\nmissing rights", "without CAP_BPF", "to have every probe: sudo pushctl probe"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
@@ -114,6 +114,37 @@ func TestCheckScreen(t *testing.T) {
 		if table.Width(l) > table.Columns {
 			t.Errorf("too wide: %s", l)
 		}
+	}
+}
+
+func TestCPUScreen(t *testing.T) {
+	r := &probe.CPUReport{Run: someRun(), Samples: 200, CPU: 2.02, Functions: []probe.Function{{Func: "pushfleet/pushd/wire.Encode", Own: 150, All: 180}, {Func: "tcp_sendmsg", Own: 50, All: 50}}}
+	const want = `pushd[4711] go1.26.8, 10.0 s, 2 s of computing in 200 samples, cost 0.3 % cpu, lost 0
+
+ OWN   ALL  FUNCTION
+75 %  90 %  wire.Encode`
+	if got := strings.Join(cpuLines(r, 1, table.Style{}), "\n"); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	r.Samples = 0
+	if got := cpuLines(r, 1, table.Style{}); got[len(got)-1] != "it did not compute when looked at" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSchedScreen(t *testing.T) {
+	w := probe.Times{Count: 1200, Total: 0.04, P50: 9e-6, P99: 1.2e-3, Max: 3e-3}
+	r := &probe.SchedReport{Run: someRun(), All: w, Threads: []probe.Thread{{TID: 4712, Name: "pushd", Times: w}}, Hist: []probe.Bar{{Low: 0, High: 256e-9, Count: 1}}}
+	r.Version = ""
+	const want = `pushd[4711], 10.0 s, 1,200 waits, cost 0.3 % cpu, lost 0
+
+THREAD  NAME   WAITS  TOTAL   P50     P99     MAX
+   all         1,200  40 ms  9 µs  1.2 ms  3.0 ms
+  4712  pushd  1,200  40 ms  9 µs  1.2 ms  3.0 ms
+
+     0 ns to    256 ns          1  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇`
+	if got := strings.Join(schedLines(r, 5, true, table.Style{}), "\n"); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
 
@@ -140,6 +171,10 @@ func TestProbeUsage(t *testing.T) {
 	f("probe lock --pid 1 --kernel --holders", "leave --kernel out")
 	f("probe lock --pid 1 --min -1s", "above zero")
 	f("probe check extra", "too much")
+	f("probe cpu", "which process")
+	f("probe cpu --pid 1 --hertz 5000", "want 1 to 1000")
+	f("probe cpu --pid 1 --top 0", "want 1 or more")
+	f("probe sched --pid 1 --top 0", "want 1 or more")
 	f("probe loc", "did you mean lock?")
 }
 

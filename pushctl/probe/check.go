@@ -130,8 +130,8 @@ func Check(f Facts) CheckReport {
 	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", "Linux 6.6 or later, for uprobe_multi")
 	add("ring buffer", f.Ring == nil, tried(f.Ring), "gc", "Linux 5.8 or later")
 	add("lock tracepoints", f.Locks == nil, tried(f.Locks), "lock --kernel", "Linux 5.19 or later, for lock:contention_begin")
-	add("kernel names", f.Names == nil, tried(f.Names), "lock --kernel", "CAP_SYSLOG, or sysctl kernel.kptr_restrict=1")
-	add("process numbers", f.HostPIDs, host(f.HostPIDs), "lock --kernel", "run pushctl outside of the container")
+	add("kernel names", f.Names == nil, tried(f.Names), "lock --kernel, cpu", "CAP_SYSLOG, or sysctl kernel.kptr_restrict=1")
+	add("process numbers", f.HostPIDs, host(f.HostPIDs), "lock --kernel, cpu, sched", "run pushctl outside of the container")
 	if f.Breakpoints == nil {
 		r.Cost = &f.Cost
 	}

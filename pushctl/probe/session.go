@@ -32,7 +32,7 @@ type Options struct {
 type Run struct {
 	PID     int     `json:"pid"`
 	Name    string  `json:"name"`
-	Version string  `json:"go"`
+	Version string  `json:"go,omitempty"`
 	Seconds float64 `json:"seconds"` // watched
 	End     End     `json:"end"`
 	Hits    uint64  `json:"hits"`     // how often the probe ran
@@ -110,7 +110,10 @@ func (s *session) about(end End) (Run, error) {
 	if until.IsZero() {
 		until = time.Now()
 	}
-	r := Run{PID: s.t.PID, Name: s.t.Name, Version: s.t.Bin.Version, End: end, Seconds: until.Sub(s.began).Seconds()}
+	r := Run{PID: s.t.PID, Name: s.t.Name, End: end, Seconds: until.Sub(s.began).Seconds()}
+	if s.t.Bin != nil {
+		r.Version = s.t.Bin.Version
+	}
 	var err error
 	if r.Hits, r.Lost, err = readCounters(s.counters); err != nil {
 		return r, err

@@ -19,19 +19,33 @@ import (
 	"pushfleet/pushctl/probe/gobin"
 )
 
-// Target is a running Go program. Close it.
+// Target is a running process. Close it.
 type Target struct {
 	PID  int
-	Name string // of its command
-	Bin  *gobin.Binary
+	Name string        // of its command
+	Bin  *gobin.Binary // nil if only FindAny looked
 
 	base  uint64 // what the kernel added to the addresses of the file
 	exe   *link.Executable
 	pidfd int
 }
 
-// Find looks at a process. Every error says why it cannot be probed.
+// Find looks at a Go program. Every error says why it cannot be probed.
 func Find(pid int) (*Target, error) {
+	t, err := FindAny(pid)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.read(); err != nil {
+		t.Close()
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return t, nil
+}
+
+// FindAny looks at a process of any kind, for probes that set no breakpoints
+// and name no functions.
+func FindAny(pid int) (*Target, error) {
 	if runtime.GOARCH != "amd64" {
 		return nil, fmt.Errorf("probes know linux/amd64 only, this is %s", runtime.GOARCH)
 	}
@@ -40,11 +54,17 @@ func Find(pid int) (*Target, error) {
 		return nil, fmt.Errorf("process %d: %w; list processes with ps", pid, err)
 	}
 	t := &Target{PID: pid, pidfd: fd}
-	if err := t.read(); err != nil {
+	if t.Name, err = comm(fmt.Sprintf("/proc/%d", pid)); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
 	return t, nil
+}
+
+// comm is the name of a process or thread by its directory in /proc.
+func comm(dir string) (string, error) {
+	b, err := os.ReadFile(dir + "/comm")
+	return strings.TrimSpace(string(b)), err
 }
 
 func (t *Target) read() error {
@@ -57,11 +77,6 @@ func (t *Target) read() error {
 	if t.Bin, err = gobin.Open(f); err != nil {
 		return err
 	}
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", t.PID))
-	if err != nil {
-		return err
-	}
-	t.Name = strings.TrimSpace(string(comm))
 	if t.Bin.PIE {
 		if t.base, err = t.loadBase(f); err != nil {
 			return err

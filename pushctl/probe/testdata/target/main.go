@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 type result struct {
@@ -31,7 +33,7 @@ func main() {
 	debug.SetGCPercent(-1)
 	fmt.Println("ready")
 	in := bufio.NewScanner(os.Stdin)
-	work := map[string]func(*result){"gc": collect, "lock": contend, "idle": func(*result) {}, "kernel": mapping, "sleep": holdAll}[os.Args[1]]
+	work := map[string]func(*result){"gc": collect, "lock": contend, "idle": func(*result) {}, "kernel": mapping, "sleep": holdAll, "burn": burnBoth}[os.Args[1]]
 	for in.Scan() {
 		var r result
 		work(&r)
@@ -195,4 +197,46 @@ func mapping(*result) {
 			panic(err)
 		}
 	})()
+}
+
+// burnBoth has two threads compute for burnTime each on one processor, so that
+// together they wait for it at least as long as one of them computes.
+func burnBoth(*result) {
+	var have, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &have); err != nil {
+		panic(err)
+	}
+	cpu := 0
+	for !have.IsSet(cpu) {
+		cpu++
+	}
+	one.Set(cpu)
+	times(2, 1, func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with its affinity
+		if err := unix.SchedSetaffinity(0, &one); err != nil {
+			panic(err)
+		}
+		for end := cpuTime() + burnTime; cpuTime() < end; {
+			burn(1 << 20)
+		}
+	})()
+}
+
+const burnTime = 150 * time.Millisecond
+
+// cpuTime is what the calling thread has computed so far.
+func cpuTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		panic(err)
+	}
+	return time.Duration(ts.Nano())
+}
+
+//go:noinline
+func burn(n int) (v int) {
+	for i := range n {
+		v += i * v
+	}
+	return v
 }
