@@ -233,13 +233,7 @@ func TestLeaseLivesFromBeats(t *testing.T) {
 		b := open(t)
 		p := b.dial("gw-1", "1", 0).welcomed()
 		p.hear()
-		go func() { // ends with the connection
-			for {
-				if _, err := p.in.ReadBytes('\n'); err != nil {
-					return
-				}
-			}
-		}()
+		p.answers(nil)
 		for range 10 {
 			p.say(keeperapi.NodeFrame{Beat: &keeperapi.Beat{Health: "serving", Load: map[string]float64{"conns": 7}}})
 			time.Sleep(2 * time.Second)
@@ -276,11 +270,13 @@ func TestCheckNamesTheSilent(t *testing.T) {
 		a, c := b.dial("a", "1", 0).welcomed(), b.dial("c", "1", 0).welcomed()
 		a.hear()
 		c.hear()
-		go func() { // answers once
-			f := a.hear()
-			a.say(keeperapi.NodeFrame{Checked: &keeperapi.Checked{ID: f.Check.ID, Refused: []keeperapi.Refusal{{Knob: "x", Reason: "no " + f.Check.Values["x"]}}}})
-		}()
-		go c.hear() // hears and says nothing
+		a.answers(func(f keeperapi.KeeperFrame) (out keeperapi.NodeFrame) {
+			if f.Check != nil {
+				out.Checked = &keeperapi.Checked{ID: f.Check.ID, Refused: []keeperapi.Refusal{{Knob: "x", Reason: "no " + f.Check.Values["x"]}}}
+			}
+			return out
+		})
+		c.answers(nil)
 		q := &Question{Values: map[string]string{"x": "5"}}
 		p := b.desk.Check(t.Context(), func(string, map[string]string) *Question { return q })
 		if p.Asked != 2 || p.Accepted != 0 || len(p.Silent) != 1 || p.Silent[0] != "c" || len(p.Refused) != 1 || p.Refused[0] != (keeperapi.Refusal{Node: "a", Knob: "x", Reason: "no 5"}) {
@@ -299,8 +295,8 @@ func TestAwaitCountsWhoHasApplied(t *testing.T) {
 		a.take()
 		c.take()
 		r := b.set("99")
-		go func() { a.hear(); a.say(keeperapi.NodeFrame{Ack: &keeperapi.Ack{Applied: r}}) }()
-		go c.hear()
+		a.obedient()
+		c.answers(nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		out := b.desk.Await(ctx, r, time.Now(), func(string, map[string]string) bool { return true })
@@ -329,32 +325,39 @@ func TestEndOfReignSendsNodesOn(t *testing.T) {
 	})
 }
 
-// obedient answers whatever it is asked and applies whatever it is sent.
-func (p *peer) obedient() {
+// answers has the node say what f returns to each frame; nothing for nil.
+func (p *peer) answers(f func(keeperapi.KeeperFrame) keeperapi.NodeFrame) {
 	go func() { // ends with the connection
 		for {
 			line, err := p.in.ReadBytes('\n')
 			if err != nil {
 				return
 			}
-			var f keeperapi.KeeperFrame
-			var out keeperapi.NodeFrame
-			switch _ = json.Unmarshal(line, &f); {
-			case f.Check != nil:
-				out.Checked = &keeperapi.Checked{ID: f.Check.ID}
-			case f.Knobs != nil:
-				out.Ack = &keeperapi.Ack{Applied: f.Knobs.Revision}
-			case f.Delta != nil:
-				out.Ack = &keeperapi.Ack{Applied: f.Delta.Revision}
-			default:
+			var in keeperapi.KeeperFrame
+			if f == nil || json.Unmarshal(line, &in) != nil {
 				continue
 			}
-			b, _ := json.Marshal(out)
-			if _, err := p.conn.Write(append(b, '\n')); err != nil {
+			out, _ := json.Marshal(f(in))
+			if _, err := p.conn.Write(append(out, '\n')); err != nil {
 				return
 			}
 		}
 	}()
+}
+
+// obedient accepts whatever it is asked and applies whatever it is sent.
+func (p *peer) obedient() {
+	p.answers(func(f keeperapi.KeeperFrame) (out keeperapi.NodeFrame) {
+		switch {
+		case f.Check != nil:
+			out.Checked = &keeperapi.Checked{ID: f.Check.ID}
+		case f.Knobs != nil:
+			out.Ack = &keeperapi.Ack{Applied: f.Knobs.Revision}
+		case f.Delta != nil:
+			out.Ack = &keeperapi.Ack{Applied: f.Delta.Revision}
+		}
+		return out
+	})
 }
 
 func TestNodesThatAreAlikeAreAskedByTheFew(t *testing.T) {

@@ -40,8 +40,8 @@ type bundleFile struct {
 
 // Times in a bundle around its trigger.
 const (
-	bundleSeconds = 5 * time.Minute // of the records of a second before it
-	bundleAsk     = time.Second     // for one document of the node
+	bundleSlice = 5 * time.Minute // of the records of a second before it
+	bundleAsk   = time.Second     // for one document of the node
 )
 
 // beginBundle takes what shows the moment: who waits for what. It stops the
@@ -140,7 +140,7 @@ func (r *Recorder) finishBundle(b *bundle, now time.Time) (pushdapi.RecBundle, e
 	b.info.Node, b.info.Version = r.c.Node, r.c.Version
 	files := os.DirFS(r.dir)
 	b.slice(files, RingBurst, b.info.At.Add(-beforeMax), now)
-	b.slice(files, RingSecond, b.info.At.Add(-bundleSeconds), now)
+	b.slice(files, RingSecond, b.info.At.Add(-bundleSlice), now)
 	for _, name := range slices.Sorted(maps.Keys(r.c.Show)) {
 		b.document(name, r.c.Show[name])
 	}

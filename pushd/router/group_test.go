@@ -37,7 +37,7 @@ func TestGroupsCountByLoop(t *testing.T) {
 	}
 	f("g", 0)
 	g := join("g", 3)
-	if join("g", 1) != g || join("g", 1) != g {
+	if again := join("g", 1); again != g || join("g", 1) != again {
 		t.Fatal("one group has two indices")
 	}
 	f("g", 3, 1, 3)
