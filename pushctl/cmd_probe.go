@@ -78,6 +78,9 @@ func (e *env) probing(c *cli.Context, find func(pid int) (*probe.Target, error))
 	if p.MaxCPU, err = parseShare(c.String("max-cpu")); err != nil {
 		return nil, err
 	}
+	if len(c.StringSlice("node")) > 0 {
+		return nil, usagef("%s: a node is probed on its own host, by its process: there, sudo pushctl %s --pid $(pidof pushd)", short(c.Command), short(c.Command))
+	}
 	if c.Int("pid") <= 0 {
 		return nil, usagef("%s: which process? for example --pid $(pidof pushd)", short(c.Command))
 	}

@@ -171,6 +171,7 @@ func TestProbeUsage(t *testing.T) {
 	f("probe lock --pid 1 --kernel --holders", "leave --kernel out")
 	f("probe lock --pid 1 --min -1s", "above zero")
 	f("probe check extra", "too much")
+	f("probe gc --node gw-1:7401", "on its own host")
 	f("probe cpu", "which process")
 	f("probe cpu --pid 1 --hertz 5000", "want 1 to 1000")
 	f("probe cpu --pid 1 --top 0", "want 1 or more")

@@ -105,9 +105,9 @@ const rights = "run it with sudo, or give it CAP_BPF and CAP_PERFMON, and CAP_SY
 func needs(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("not permitted: %s: %w", rights, unix.EPERM)
+		return fmt.Errorf("%w: %s", unix.EPERM, rights)
 	case errors.Is(err, ebpf.ErrNotSupported):
-		return fmt.Errorf("this kernel cannot do it: pushctl probe check says what is missing: %w", ebpf.ErrNotSupported)
+		return fmt.Errorf("%w by this kernel: pushctl probe check says what is missing", ebpf.ErrNotSupported)
 	}
 	return err
 }
