@@ -46,7 +46,7 @@ func Look() Facts {
 	}
 	_, err := os.Stat("/sys/kernel/btf/vmlinux")
 	f.BTF = err == nil
-	f.Lockdown = "none"
+	f.Lockdown = "unknown" // where securityfs is not mounted
 	if b, err := os.ReadFile("/sys/kernel/security/lockdown"); err == nil {
 		f.Lockdown = chosen(string(b))
 	}

@@ -15,8 +15,8 @@ const stackDepth = 64
 // Stack is places in the source, innermost first.
 type Stack []gobin.Frame
 
-// Site is the innermost frame of the program itself: behind the locks and the
-// runtime, whose frames say only that somebody waits. Of a stack without such a
+// Site is the innermost frame of the program itself: behind the locks, the
+// runtime and system calls, whose frames say only that somebody waits. Of a stack without such a
 // frame it is the innermost one.
 func (s Stack) Site() gobin.Frame {
 	for _, f := range s {
@@ -31,7 +31,7 @@ func (s Stack) Site() gobin.Frame {
 }
 
 func machinery(fn string) bool {
-	for _, p := range []string{"sync.", "internal/sync.", "runtime."} {
+	for _, p := range []string{"sync.", "internal/sync.", "runtime.", "internal/runtime/", "syscall.", "internal/syscall/", "golang.org/x/sys/unix."} {
 		if strings.HasPrefix(fn, p) {
 			return true
 		}
