@@ -85,8 +85,9 @@ install: build ## into PREFIX (/usr/local), with completions
 	bin/pushctl completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pushctl
 	bin/pushctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pushctl.fish
 
-gen: ## what is generated and committed: dashboards
+gen: ## what is generated and committed: dashboards, eBPF objects (clang-14)
 	$(GO) run ./dashboards/generate dashboards
+	@scripts/gen-bpf.sh
 
 dashboards-png: build ## pictures of the dashboards, from a fleet that runs for 3 minutes
 	cd dashboards/render && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund
