@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // waiter counts nodes that have not come as far as a revision.
 type waiter struct {
 	revision uint64
-	left     map[*session]struct{}
+	left     map[string]struct{} // by name: a node may come back in another session
 	nacked   []keeperapi.Refusal
 	last     time.Time
 	done     chan struct{}
@@ -22,15 +23,15 @@ func (d *Desk) progress(s *session, revision uint64, no *keeperapi.Refusal) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for w := range d.waiters {
-		if _, in := w.left[s]; in && revision >= w.revision {
-			w.arrived(s, no)
+		if _, in := w.left[s.join.ID]; in && revision >= w.revision {
+			w.arrived(s.join.ID, no)
 		}
 	}
 }
 
 // arrived needs the desk's lock.
-func (w *waiter) arrived(s *session, no *keeperapi.Refusal) {
-	delete(w.left, s)
+func (w *waiter) arrived(node string, no *keeperapi.Refusal) {
+	delete(w.left, node)
 	if no != nil {
 		w.nacked = append(w.nacked, *no)
 	}
@@ -43,22 +44,22 @@ func (w *waiter) arrived(s *session, no *keeperapi.Refusal) {
 // refused a revision, or ctx ends, and says how far they are. since is when the
 // change was asked for.
 func (d *Desk) Await(ctx context.Context, revision uint64, since time.Time, f func(id string, labels map[string]string) bool) *keeperapi.Applied {
-	w := &waiter{revision: revision, left: map[*session]struct{}{}, last: time.Now(), done: make(chan struct{})}
+	w := &waiter{revision: revision, left: map[string]struct{}{}, last: time.Now(), done: make(chan struct{})}
 	out := &keeperapi.Applied{Revision: revision}
 	d.mu.Lock()
 	for id, s := range d.sessions {
 		if f(id, s.join.Labels) {
-			w.left[s] = struct{}{}
+			w.left[id] = struct{}{}
 		}
 	}
 	out.Of = len(w.left)
-	for s := range w.left {
-		if at := s.seen(); at.Applied >= revision || at.Nacked >= revision {
+	for id := range w.left {
+		if at := d.sessions[id].seen(); at.Applied >= revision || at.Nacked >= revision {
 			var no *keeperapi.Refusal
 			if at.Applied < revision {
-				no = &keeperapi.Refusal{Node: s.join.ID, Reason: at.Reason}
+				no = &keeperapi.Refusal{Node: id, Reason: at.Reason}
 			}
-			w.arrived(s, no)
+			w.arrived(id, no)
 		}
 	}
 	if out.Of > 0 && len(w.left) > 0 {
@@ -74,10 +75,7 @@ func (d *Desk) Await(ctx context.Context, revision uint64, since time.Time, f fu
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.waiters, w)
-	for s := range w.left {
-		out.Pending = append(out.Pending, s.join.ID)
-	}
-	slices.Sort(out.Pending)
+	out.Pending = slices.Sorted(maps.Keys(w.left))
 	out.Applied, out.Nacked = out.Of-len(w.left)-len(w.nacked), w.nacked
 	out.Pending = out.Pending[:min(len(out.Pending), keeperapi.NamesMax)]
 	out.TookMS = float64(w.last.Sub(since)) / float64(time.Millisecond)

@@ -306,6 +306,26 @@ func TestAwaitCountsWhoHasApplied(t *testing.T) {
 	})
 }
 
+func TestAwaitKnowsANodeThatComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		p := b.dial("gw-1", "1", 0).welcomed()
+		p.take()
+		r := b.set("99")
+		done := make(chan *keeperapi.Applied)
+		go func() {
+			done <- b.desk.Await(t.Context(), r, time.Now(), func(string, map[string]string) bool { return true })
+		}()
+		synctest.Wait()
+		p.conn.Close() // before it has answered
+		synctest.Wait()
+		b.dial("gw-1", "1", 0).welcomed().obedient()
+		if out := <-done; out.Of != 1 || out.Applied != 1 {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
 func TestEndOfReignSendsNodesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t)
