@@ -19,6 +19,7 @@ need haproxy haproxy
 need curl curl
 need node nodejs
 need npm npm
+need clang-14 clang-14 llvm-14 libbpf-dev # to see that the committed eBPF programs are current
 # Fleets in network namespaces, and disks that lose power.
 need ip iproute2
 need strace strace
