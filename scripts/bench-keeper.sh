@@ -16,7 +16,8 @@ stop() {
 	for i in 1 2 3; do [ -f "$dir/k$i.pid" ] && kill -9 "$(cat "$dir/k$i.pid")" 2>/dev/null || true; done
 	rm -rf "$dir"
 }
-trap stop INT TERM EXIT
+trap stop EXIT
+trap 'stop; exit 1' INT TERM
 
 raft=127.0.0.1:17431,127.0.0.1:17432,127.0.0.1:17433
 api=127.0.0.1:17421,127.0.0.1:17422,127.0.0.1:17423

@@ -108,6 +108,7 @@ func (c *etcdCrowd) watch(url string, created chan<- error) {
 		return
 	}
 	defer resp.Body.Close()
+	defer in.Close() // before the answer is closed, which waits for the end of the request
 	lines := bufio.NewReader(resp.Body)
 	for first := true; ; first = false {
 		msg, err := readFrame(lines)
@@ -151,9 +152,16 @@ func (c *etcdCrowd) set(ctx context.Context, value int, _ bool) error {
 	return nil
 }
 
+// close ends the watches. An open stream may keep its goroutine until the server
+// hangs up: it is waited for briefly only.
 func (c *etcdCrowd) close() {
 	c.cancel()
-	c.work.Wait()
+	ended := make(chan struct{})
+	go func() { c.work.Wait(); close(ended) }() // ends with the last watch, at the latest with the process
+	select {
+	case <-ended:
+	case <-time.After(2 * time.Second):
+	}
 }
 
 // field is one length-delimited field of a protocol buffer.
