@@ -106,8 +106,11 @@ type Queued struct {
 type Process struct {
 	CPUUserSeconds   float64 `json:"cpu_user_seconds"`
 	CPUSystemSeconds float64 `json:"cpu_system_seconds"`
-	CPUPercent       float64 `json:"cpu_percent"` // of one core, over the last 10 s
-	GCPercent        float64 `json:"gc_percent"`  // of the process's CPU, since start
+	CPUPercent       float64 `json:"cpu_percent"`  // of one core, over the last 10 s
+	GCPercent        float64 `json:"gc_percent"`   // of the process's CPU, since start
+	GCCycles         uint64  `json:"gc_cycles"`    // since start
+	GCPaused         int64   `json:"gc_paused_ns"` // in all of these cycles
+	GCLast           int64   `json:"gc_last_ns"`   // end of the last one, since 1970; 0 without any
 	GCPauseP99       float64 `json:"gc_pause_p99_seconds"`
 	GCHeld           bool    `json:"gc_held"` // back, while much waits: gc.hold_while_backlog
 	SchedP99         float64 `json:"sched_p99_seconds"`
@@ -389,6 +392,7 @@ type Version struct {
 	Commit  string `json:"commit,omitempty"`
 	Go      string `json:"go"`
 	Node    string `json:"node"`
+	Place   *Place `json:"place,omitempty"` // nil from a program that does not say
 }
 
 // Error is every error body of the APIs.

@@ -300,7 +300,8 @@ func (n *Node) close() error {
 }
 
 func (n *Node) version() pushdapi.Version {
-	v := pushdapi.Version{Version: Version, Go: runtime.Version(), Node: n.cfg.NodeName}
+	here := pushdapi.Here()
+	v := pushdapi.Version{Version: Version, Go: runtime.Version(), Node: n.cfg.NodeName, Place: &here}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 	"sync"
@@ -120,6 +121,12 @@ func readRuntime(p *pushdapi.Process, m *pushdapi.Memory) {
 	}
 	p.GCPauseP99 = quantile(s[4].Value.Float64Histogram(), 0.99)
 	p.SchedP99 = quantile(s[5].Value.Float64Histogram(), 0.99)
+	var gcs debug.GCStats // which does not stop the world
+	debug.ReadGCStats(&gcs)
+	p.GCCycles, p.GCPaused = uint64(gcs.NumGC), gcs.PauseTotal.Nanoseconds()
+	if gcs.NumGC > 0 {
+		p.GCLast = gcs.LastGC.UnixNano()
+	}
 	m.HeapBytes = int64(s[6].Value.Uint64())
 }
 
