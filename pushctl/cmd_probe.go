@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/probe"
 	"pushfleet/pushctl/table"
 )
@@ -17,7 +18,7 @@ func probeCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "probe", Category: "inside", Usage: "look into a running Go process with eBPF",
 		UsageText:   "pushctl probe COMMAND",
-		Description: "Needs root, or what probe check names. Works on any " + probe.Releases() + " program on this host, stripped or not, without restarting it. Breakpoints are gone when the probe ends, however it ends. A node on another host is probed there, by pushctl on that host.\n\n  pushctl probe check\n  pushctl probe lock --pid 4711\n  pushctl probe gc --pid 4711",
+		Description: "Needs root, or what probe check names. Works on any " + probe.Releases() + " program on this host, stripped or not, without restarting it. Breakpoints are gone when the probe ends, however it ends. With --node the process is that of the node; a node on another host is probed there, by pushctl on that host, and what to run is printed.\n\n  pushctl probe check\n  pushctl probe lock --pid 4711\n  pushctl probe gc --node /run/pushd/admin.sock",
 		Subcommands: []*cli.Command{probeLockCommand(e), probeGCCommand(e), probeCPUCommand(e), probeSchedCommand(e), probeCheckCommand(e)},
 	}
 }
@@ -33,7 +34,7 @@ const (
 // go for probes that have them.
 func probeFlags(hist bool, more ...cli.Flag) []cli.Flag {
 	flags := []cli.Flag{
-		&cli.IntFlag{Name: "pid", Usage: "probe process `N`"},
+		&cli.IntFlag{Name: "pid", Usage: "probe process `N`; --node ADDR instead: the node's"},
 		&cli.DurationFlag{Name: "duration", Aliases: []string{"d"}, Value: probeDuration, Usage: "watch for `TIME` (10s)"},
 		&cli.StringFlag{Name: "max-cpu", Value: "2%", Usage: "detach when the probe takes more than `SHARE` of a processor; 0 for no bound (2%)"},
 	}
@@ -56,6 +57,7 @@ type probing struct {
 	*options
 	probe.Options
 	target       *probe.Target
+	node         *pushdapi.Client // the process is this node's; nil if only its number was given
 	hist         bool
 	pprof, flame string
 }
@@ -78,14 +80,29 @@ func (e *env) probing(c *cli.Context, find func(pid int) (*probe.Target, error))
 	if p.MaxCPU, err = parseShare(c.String("max-cpu")); err != nil {
 		return nil, err
 	}
-	if len(c.StringSlice("node")) > 0 {
-		return nil, usagef("%s: a node is probed on its own host, by its process: there, sudo pushctl %s --pid $(pidof pushd)", short(c.Command), short(c.Command))
+	pid, err := p.which(c)
+	if err != nil {
+		return nil, err
 	}
-	if c.Int("pid") <= 0 {
-		return nil, usagef("%s: which process? for example --pid $(pidof pushd)", short(c.Command))
-	}
-	p.target, err = find(c.Int("pid"))
+	p.target, err = find(pid)
 	return p, err
+}
+
+// which process to probe: the one given, or that of the node given.
+func (p *probing) which(c *cli.Context) (int, error) {
+	nodes, pid := c.StringSlice("node"), c.Int("pid")
+	switch {
+	case c.IsSet("pid") && len(nodes) > 0:
+		return 0, usagef("%s: --pid and --node both name a process: leave one out", short(c.Command))
+	case len(nodes) > 1:
+		return 0, usagef("%s: one --node at a time: a probe is of one process", short(c.Command))
+	case len(nodes) == 1:
+		p.node = p.client(nodes[0])
+		return processOf(c, p.node)
+	case pid <= 0:
+		return 0, usagef("%s: which process? for example --pid $(pidof pushd), or --node ADDR", short(c.Command))
+	}
+	return pid, nil
 }
 
 // parseShare reads 2%, 2 % and 0.02 as a share of 0 to 1.

@@ -220,15 +220,18 @@ func (t *Target) lockPoints(objs *bpf.LockObjects, o *LockOptions) ([]point, err
 	return append(ends, begins...), nil
 }
 
+// HostPIDs is the namespace in which numbers of processes are the kernel's own
+// (PROC_PID_INIT_INO).
+const HostPIDs = 0xEFFFFFFC
+
 // rootPIDs refuses to match numbers of processes against those of the kernel
 // where they differ.
 func rootPIDs() error {
-	const root = 0xEFFFFFFC // PROC_PID_INIT_INO
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
 		return err
 	}
-	if st.Ino != root {
+	if st.Ino != HostPIDs {
 		return errors.New("kernel locks are told apart by the host's process numbers, and this is a container: run pushctl on the host, or with --go")
 	}
 	return nil

@@ -23,6 +23,7 @@ const sectionMax = 1 << 30
 // Binary is a Go executable. It is static after Open.
 type Binary struct {
 	Version string // as in go1.26.8
+	Path    string // of its main package
 	PIE     bool   // is loaded at a base of the kernel's choice
 
 	text, etext uint64 // addresses of the code of Go, as in the file
@@ -64,7 +65,7 @@ func Open(r io.ReaderAt) (*Binary, error) {
 	if f.Machine != elf.EM_X86_64 || f.Data != elf.ELFDATA2LSB {
 		return nil, fmt.Errorf("built for %v, and only EM_X86_64 is known", f.Machine)
 	}
-	b := &Binary{Version: info.GoVersion, PIE: f.Type == elf.ET_DYN}
+	b := &Binary{Version: info.GoVersion, Path: info.Path, PIE: f.Type == elf.ET_DYN}
 	return b, b.read(f)
 }
 
