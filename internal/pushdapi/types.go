@@ -33,8 +33,9 @@ type Stats struct {
 	Version       string      `json:"version"`
 	At            time.Time   `json:"at"`
 	UptimeSeconds float64     `json:"uptime_seconds"`
-	State         string      `json:"state"`         // serving, draining
-	KnobRevision  uint64      `json:"knob_revision"` // changes on this node since its start
+	State         string      `json:"state"`             // serving, draining
+	Clients       []string    `json:"clients,omitempty"` // addresses that clients connect to
+	KnobRevision  uint64      `json:"knob_revision"`     // changes on this node since its start
 	Follow        Follow      `json:"follow"`
 	Connections   Connections `json:"connections"`
 	Users         int64       `json:"users"`
@@ -56,6 +57,9 @@ type Stats struct {
 	Memory     Memory            `json:"memory"`
 	Loops      []Loop            `json:"loops"`
 	SilentLoop []int             `json:"silent_loops,omitempty"` // did not answer in time; not in the sums
+	Tap        *Tap              `json:"tap,omitempty"`          // nil from a program without
+	Shadow     bool              `json:"shadow,omitempty"`       // takes the clients of a tee only
+	ShadowCut  map[string]uint64 `json:"shadow_cut,omitempty"`   // what a shadow did not let out, by where to
 }
 
 // Connections counts open connections.
