@@ -125,12 +125,13 @@ const (
 	CloseProxy                         // PROXY header bad or from an untrusted address
 	ClosePollDone                      // a long poll answered and its client left
 	CloseError                         // socket error; see the log at debug
+	CloseShadow                        // the node is a shadow, and this is no client of a tee
 	CloseReasonCount
 )
 
 var closeNames = [CloseReasonCount]string{"none", "client", "gone", "slow", "heartbeat",
 	"handshake_timeout", "handshake_pressure", "bad_request", "auth", "expired", "protocol", "utf8",
-	"oversize", "read_rate", "control", "kicked", "drain", "max_conns", "memory", "proxy", "poll_done", "error"}
+	"oversize", "read_rate", "control", "kicked", "drain", "max_conns", "memory", "proxy", "poll_done", "error", "shadow"}
 
 func (c CloseReason) String() string { return name(closeNames[:], int(c)) }
 
@@ -147,7 +148,7 @@ func CloseReasonNames() []string { return append([]string(nil), closeNames[1:]..
 var closeCodes = [CloseReasonCount]uint16{
 	CloseNone: 1000, CloseClient: 1000, CloseGone: 1001, ClosePollDone: 1000,
 	CloseProtocol: 1002, CloseUTF8: 1007, CloseOversize: 1009, CloseError: 1011, CloseDrain: 1012,
-	CloseAuth: 4000, CloseKicked: 4001, CloseBadRequest: 4002, CloseProxy: 4003,
+	CloseAuth: 4000, CloseKicked: 4001, CloseBadRequest: 4002, CloseProxy: 4003, CloseShadow: 4004,
 	CloseSlow: 4100, CloseReadRate: 4101, CloseControl: 4102, CloseMemory: 4103, CloseMaxConns: 4104,
 	CloseHandshakeTimeout: 4105, CloseHandshakePressure: 4106,
 	CloseHeartbeat: 4200, CloseExpired: 4201,

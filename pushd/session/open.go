@@ -141,6 +141,10 @@ func (t *Table) handshake(slot uint32, b []byte) (n int) {
 		t.answer(slot, push.CloseClient, "preflight", wire.AppendPreflight(t.scratch[:0], req))
 		return 0
 	}
+	if t.Shadow && !req.Tee {
+		t.reject(slot, push.CloseShadow, shadowOnly)
+		return 0
+	}
 	id, bad, why := t.identify(req)
 	if bad != nil {
 		t.reject(slot, why, bad)

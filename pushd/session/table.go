@@ -45,6 +45,7 @@ type Shared struct {
 	Verifier     auth.Verifier // nil: clients name themselves
 	ProxyTrusted []netip.Prefix
 	AllowOrigins []string
+	Shadow       bool // only clients of a tee come in
 	Knobs        Knobs
 	QueueKnobs   queue.Knobs
 	RouterKnobs  router.Knobs

@@ -39,7 +39,7 @@ func readQuery(r *Request, raw string) *HTTPError {
 	if e := readResume(r, q); e != nil {
 		return e
 	}
-	r.Token, r.Last = q.Get("token"), q.Get("last")
+	r.Token, r.Last, r.Tee = q.Get("token"), q.Get("last"), q.Get("tee") == "1"
 	return readPoll(r, q)
 }
 
@@ -100,6 +100,7 @@ func readPoll(r *Request, q url.Values) *HTTPError {
 // readHeaders lets Authorization and Last-Event-ID win over the query, because
 // a client that reconnects by itself keeps its first URL.
 func readHeaders(r *Request, h http.Header) *HTTPError {
+	r.Tee = r.Tee || h.Get("Push-Tee") == "1"
 	if last := h.Get("Last-Event-Id"); last != "" {
 		r.Last = last
 	}

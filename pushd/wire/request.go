@@ -32,6 +32,7 @@ type Request struct {
 	RemoteHint string // last entry of X-Forwarded-For, at most 64 bytes: for display, never for trust
 	KeepAlive  bool   // the client will read another response on this connection
 	Preflight  bool   // a CORS preflight: answer with AppendPreflight and close
+	Tee        bool   // ?tee=1 or Push-Tee: 1: it mirrors a client of another node; a shadow takes no others
 
 	// AllowOrigin is set by the session, from its own configuration or from
 	// Origin. Hello and AppendPreflight write it as Access-Control-Allow-Origin.

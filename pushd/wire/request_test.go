@@ -49,6 +49,9 @@ func TestParseRequest(t *testing.T) {
 	f(get("/connect?poll=9999", ""), Request{Proto: push.ProtoPoll, Resume: true, Poll: PollMax, KeepAlive: true})
 	f(get("/connect?poll=30", "Accept: text/event-stream\r\n"), Request{Proto: push.ProtoSSE, Resume: true, KeepAlive: true})
 	f(get("/connect?token=q", "Authorization: bearer  a.b.c\r\n"), Request{Proto: push.ProtoStream, Token: "a.b.c", KeepAlive: true})
+	f(get("/connect?tee=1", ""), Request{Proto: push.ProtoStream, Tee: true, KeepAlive: true})
+	f(get("/connect?tee=0", "Push-Tee: 1\r\n"), Request{Proto: push.ProtoStream, Tee: true, KeepAlive: true})
+	f(get("/connect?tee=yes", "Push-Tee: yes\r\n"), Request{Proto: push.ProtoStream, KeepAlive: true})
 	f(get("/connect?token=q", "Authorization: Basic eDp5\r\n"), Request{Proto: push.ProtoStream, Token: "q", KeepAlive: true})
 	f(get("/connect", wsHeaders), Request{Proto: push.ProtoWS, WSKey: key, KeepAlive: true})
 	f(get("/connect?resume=1", wsHeaders+"Sec-WebSocket-Protocol: chat, push.v1\r\nSec-WebSocket-Protocol: push.token.a.b.c\r\n"),
