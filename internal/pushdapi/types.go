@@ -208,7 +208,9 @@ type TCP struct {
 	SndbufLimited     float64 `json:"sndbuf_limited_seconds"`
 	SendBufferBytes   uint32  `json:"send_buffer_bytes"` // queued in the kernel (SIOCOUTQ)
 	LastReceivedAgo   float64 `json:"last_received_ago_seconds"`
+	LastAckAgo        float64 `json:"last_ack_ago_seconds"`
 	LastSentAgo       float64 `json:"last_sent_ago_seconds"`
+	AckedBytes        uint64  `json:"acked_bytes"`
 	DeliveryRateBytes uint64  `json:"delivery_rate_bytes"`
 	Probes            uint8   `json:"probes"` // unanswered zero-window or keep-alive probes
 }

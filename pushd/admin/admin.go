@@ -61,6 +61,8 @@ type Config struct {
 	Keeper func(*prom.Page)
 	// Recorder is the memory of the node; nil for none.
 	Recorder Recorder
+	// Watcher watches connections; nil for none.
+	Watcher Watcher
 	// Limits bound the work; the zero value is the defaults.
 	Limits Knobs
 }
@@ -78,6 +80,7 @@ type API struct {
 	requests *metrics.Set // pushd_admin_requests_total and nothing else
 	work     limiter
 	traces   limiter
+	watches  limiter
 
 	profiling sync.Mutex // held while a profile is timed
 	waits     waits
@@ -100,7 +103,7 @@ func New(c Config) *API {
 		c.Limits = NewKnobs(knob.NewRegistry())
 	}
 	a := &API{c: c, requests: metrics.NewSet(),
-		work: limiter{max: c.Limits.Concurrency}, traces: limiter{max: c.Limits.Traces}}
+		work: limiter{max: c.Limits.Concurrency}, traces: limiter{max: c.Limits.Traces}, watches: limiter{max: c.Limits.Watches}}
 	for _, result := range results {
 		a.requests.NewCounter(requestsName(result))
 	}

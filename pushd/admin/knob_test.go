@@ -11,7 +11,7 @@ import (
 func TestKnobsAreListedAndRead(t *testing.T) {
 	b := newBench(t)
 	all, err := b.client.Knobs(t.Context())
-	if err != nil || len(all) != 7 || all[0].Name != "admin.concurrency" {
+	if err != nil || len(all) != 8 || all[0].Name != "admin.concurrency" {
 		t.Errorf("Knobs: %+v, %v", all, err)
 	}
 	k, err := b.client.Knob(t.Context(), "queue.messages_max")

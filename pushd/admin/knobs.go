@@ -10,6 +10,7 @@ import (
 type Knobs struct {
 	Concurrency *knob.Int
 	Traces      *knob.Int
+	Watches     *knob.Int
 	Timeout     *knob.Duration
 	Heartbeat   *knob.Duration
 	Mutex       *knob.Int      // one of so many waits for a lock is sampled; 0 none
@@ -24,6 +25,9 @@ func NewKnobs(r *knob.Registry) Knobs {
 			4, 1, 256),
 		Traces: r.Int(knob.Spec{Name: "admin.traces_max", Unit: "traces", Risk: knob.Low,
 			Help: "Traces that may be open at the same time; more are refused as busy."}, 16, 1, 1024),
+		Watches: r.Int(knob.Spec{Name: "admin.watches_max", Unit: "connections", Risk: knob.Low,
+			Help: "Connections that may be watched at the same time, as pushctl why does; more are refused as busy. Each asks its loop 40 times a second."},
+			64, 1, 1024),
 		Timeout: r.Duration(knob.Spec{Name: "admin.timeout", Risk: knob.Low,
 			Help: "How long an admin request may take, and how long a reader of a trace may not read, before it is given up."},
 			5*time.Second, 100*time.Millisecond, time.Minute),

@@ -18,6 +18,7 @@ func (a *API) routes() []route {
 		{"GET", "/v1/top", a.answer(a.top)},
 		{"GET", "/v1/conns/{id}", a.answer(a.conn)},
 		{"DELETE", "/v1/conns/{id}", a.answer(a.kick)},
+		{"GET", "/v1/conns/{id}/watch", a.handle(a.watch)},
 		{"GET", "/v1/closed", a.answer(a.closed)},
 		{"GET", "/v1/trace", a.handle(a.trace)},
 		{"GET", "/v1/knobs", a.answer(a.knobs)},

@@ -45,7 +45,9 @@ func tcpOf(i *unix.TCPInfo, outq int) *pushdapi.TCP {
 		SndbufLimited:     float64(i.Sndbuf_limited) / 1e6,
 		SendBufferBytes:   uint32(max(0, outq)),
 		LastReceivedAgo:   float64(i.Last_data_recv) / 1e3,
+		LastAckAgo:        float64(i.Last_ack_recv) / 1e3,
 		LastSentAgo:       float64(i.Last_data_sent) / 1e3,
+		AckedBytes:        i.Bytes_acked,
 		DeliveryRateBytes: i.Delivery_rate,
 		Probes:            i.Probes,
 	}
