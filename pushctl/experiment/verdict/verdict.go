@@ -46,6 +46,12 @@ type Metric struct {
 	Unit   string  `json:"unit"`   // seconds, bytes, messages, ratio, …
 	Better int     `json:"better"` // -1 when less is better, +1 when more is
 	Min    float64 `json:"min"`    // smallest relative change that matters, such as 0.02; absolute if Absolute
+	// Floor is the smallest change that matters in the metric's unit, beside Min:
+	// a tenth of a microsecond is nothing, however large a share it is.
+	Floor float64 `json:"floor,omitempty"`
+	// Lag is how many seconds a value looks back: those behind a switch say
+	// nothing yet, beside what settling takes.
+	Lag float64 `json:"lag_seconds,omitempty"`
 	// Absolute compares differences instead of ratios: for what is often zero.
 	Absolute bool `json:"absolute,omitempty"`
 	// Watch metrics are shown and never decide.
