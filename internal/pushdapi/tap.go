@@ -2,6 +2,13 @@ package pushdapi
 
 import "time"
 
+// ShadowCuts are the ways out of a node that a shadow closes; words of
+// Stats.ShadowCut.
+func ShadowCuts() []string { return []string{CutUplink} }
+
+// CutUplink is what clients send to the back end.
+const CutUplink = "uplink"
+
 // Tap is a node's tap: whether a tee reads it, and its books since that tee,
 // or the last one, began. For each kind of record Seen = Sent + Dropped.
 type Tap struct {

@@ -36,6 +36,10 @@ type Config struct {
 
 	Keeper Keeper
 
+	// Shadow makes the node take the clients of a tee only. It must not follow
+	// the keepers of a fleet.
+	Shadow bool
+
 	Auth string // AuthNone or AuthJWT
 	JWT  JWT
 

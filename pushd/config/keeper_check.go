@@ -21,6 +21,9 @@ func (c *Config) checkKeeper(add settings.Adder, ports *settings.Ports, readFile
 		c.checkEmbedded(add, ports)
 	} else if !k.Off() {
 		checkFollowed(add, k.Addresses)
+		if c.Shadow {
+			add("shadow", "a shadow obeys no fleet, or its knobs would change in the middle of an experiment: leave --keeper out, then one runs inside pushd, or write --keeper off")
+		}
 	}
 	if k.Embedded() || k.Off() {
 		for _, f := range []struct{ key, path string }{{"keeper_token_file", k.TokenFile}, {"keeper_ca", k.CA}} {

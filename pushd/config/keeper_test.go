@@ -41,6 +41,10 @@ func TestKeeperIsInsideUnlessNamed(t *testing.T) {
 	if o, err := c.KeeperClient(p.readFile); err != nil || o.Token != "s3cret" || o.TLS != nil {
 		t.Errorf("client %+v, %v", o, err)
 	}
+	if c = f("--shadow", true, false, "[]"); !c.Shadow {
+		t.Error("no shadow")
+	}
+	f("--shadow --keeper off", false, true, "[off]")
 	c = f("--label app=shop,zone=eu-1", true, false, "[]")
 	if m := c.Keeper.LabelMap(); !maps.Equal(m, map[string]string{"app": "shop", "zone": "eu-1"}) {
 		t.Errorf("labels %v", m)
@@ -113,6 +117,7 @@ func TestKeeperProblems(t *testing.T) {
 		}
 	}), ",")
 	f("--label "+many, "33 labels")
+	f("--shadow --keeper 10.0.0.1", "shadow: a shadow obeys no fleet", "--keeper off")
 }
 
 func TestKeeperAddresses(t *testing.T) {

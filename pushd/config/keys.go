@@ -67,6 +67,8 @@ func nodeKeys() []key {
 			Value: settings.Int(func(c *Config) *int { return &c.Loops })},
 		{Name: "unshare_files", Flag: "unshare-files", Group: groupNode, Arg: "", Help: "a file table per loop, to pass the fd limit of the process",
 			Value: settings.Toggle(func(c *Config) *bool { return &c.UnshareFiles })},
+		{Name: "shadow", Flag: "shadow", Group: groupNode, Arg: "", Help: "take the clients of a tee only (pushctl tee), obey no fleet, and let nothing out",
+			Value: settings.Toggle(func(c *Config) *bool { return &c.Shadow })},
 	}
 }
 

@@ -155,6 +155,7 @@ func (n *Node) build() error {
 		Verifier:     verifier,
 		ProxyTrusted: n.cfg.ProxyTrusted,
 		AllowOrigins: n.cfg.CORSOrigins,
+		Shadow:       n.cfg.Shadow,
 		Knobs:        n.knobs.session,
 		QueueKnobs:   n.knobs.queue,
 		RouterKnobs:  n.knobs.router,
@@ -195,7 +196,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.follow()
 	n.log.Info("serving", "node", n.cfg.NodeName, "clients", n.ClientAddrs(), "private", n.PrivateAddr(),
 		"admin", n.cfg.AdminSocket, "loops", n.loops, "conns_max", n.knobs.session.ConnsMax.Get(), "auth", n.cfg.Auth,
-		"keeper", n.keepers())
+		"keeper", n.keepers(), "shadow", n.cfg.Shadow)
 	return nil
 }
 

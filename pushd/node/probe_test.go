@@ -106,6 +106,10 @@ func TestSelfProbeNeedsNoKeyOfTheApplication(t *testing.T) {
 	}
 }
 
+func TestSelfProbeIsLetIntoAShadow(t *testing.T) {
+	startProbed(t, func(c *config.Config) { c.Shadow = true }).serves()
+}
+
 func TestSelfProbeGoesThroughThePortOfAProxy(t *testing.T) {
 	startProbed(t, func(c *config.Config) { c.Listen, c.ListenProxy = nil, []string{"127.0.0.1:0"} }).serves()
 }

@@ -49,7 +49,7 @@ func (n *Node) stats(ctx context.Context, pss bool) pushdapi.Stats {
 	now := reactor.MS(n.shared.Clock.Now())
 	s := pushdapi.Stats{
 		Node: n.cfg.NodeName, Version: Version, At: time.Now(), State: stateNames[n.state.Load()],
-		UptimeSeconds: time.Since(n.started).Seconds(), KnobRevision: n.knobs.registry.Revision(),
+		UptimeSeconds: time.Since(n.started).Seconds(), KnobRevision: n.knobs.registry.Revision(), Clients: n.ClientAddrs(),
 	}
 	all, silent := n.snapshots(ctx)
 	s.SilentLoop = silent
@@ -82,6 +82,7 @@ func (n *Node) stats(ctx context.Context, pss bool) pushdapi.Stats {
 	n.fillBacklog(&s)
 	n.fillProcess(&s, pss)
 	s.Follow = n.followed()
+	n.fillShadow(&s)
 	return s
 }
 
