@@ -33,18 +33,17 @@ type NetReport struct {
 
 // NetTotals add up all connections of the process.
 type NetTotals struct {
-	Open           int    `json:"open"`              // connections at the end
-	Unwell         int    `json:"unwell"`            // of these, at the last look: data waits that the peer does not take, or was sent again
-	Stalled        int    `json:"stalled"`           // of these, the peer takes nothing at all: its window is closed
-	WindowLimited  int    `json:"window_limited"`    // connections whose peer held them back for a tenth of the time or more
-	Unsent         uint64 `json:"unsent_bytes"`      // at the end, in the kernel
-	Unacked        uint64 `json:"unacked_bytes"`     // at the end
-	Segments       uint64 `json:"segments"`          // with data, sent during the run by connections open at its end
-	Retransmits    uint64 `json:"retransmits"`       // during the run, by any connection
-	Resets         uint64 `json:"resets"`            // received during the run
-	Drops          uint64 `json:"listen_drops"`      // during the run, by all listeners
-	ConnsNotListed int    `json:"conns_not_listed"`  // unwell beyond NetConnsMax
-	PeersNotListed uint64 `json:"events_of_no_peer"` // retransmits and resets of more peers than the probe remembers
+	Open        int    `json:"open"`          // connections at the last look
+	Unwell      int    `json:"unwell"`        // of these: held back, sent again, or left unread since the probe began
+	Stalled     int    `json:"stalled"`       // of these: data waits now that the peer's window does not let go
+	Limited     int    `json:"limited"`       // listed ones whose peer held them back for WindowLimitedMin of the time or more
+	Unsent      uint64 `json:"unsent_bytes"`  // at the last look, written by the process and still in the kernel
+	Unacked     uint64 `json:"unacked_bytes"` // at the last look
+	Segments    uint64 `json:"segments"`      // with data, sent during the run by connections open at the last look
+	Retransmits uint64 `json:"retransmits"`   // segments sent again during the run, by all connections
+	Resets      uint64 `json:"resets"`        // received during the run
+	Drops       uint64 `json:"listen_drops"`  // during the run, by all listeners
+	NotListed   int    `json:"not_listed"`    // unwell ones beyond NetConnsMax
 }
 
 // Listener is one address that a process listens at. With SO_REUSEPORT it has
@@ -91,8 +90,7 @@ type NetConn struct {
 	Probes  uint8   `json:"probes"`      // to a closed window, without an answer yet
 	RTT     float64 `json:"rtt_seconds"` // smoothed; 0 if nothing was measured
 	RTTVar  float64 `json:"rttvar_seconds"`
-	RTO     float64 `json:"rto_seconds"` // until the next segment would be sent again
-	Backoff uint8   `json:"backoff"`     // how often that was doubled
+	Backoff uint8   `json:"backoff"` // how often the time until it sends again was doubled
 
 	Seconds     float64 `json:"seconds"`     // over which the following counts
 	Segments    uint32  `json:"segments"`    // with data, sent

@@ -1,0 +1,197 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watchTCP runs the probe on the server while f runs.
+func watchTCP(t *testing.T, p *peer, o NetOptions, f func()) *NetReport {
+	t.Helper()
+	o.Interval = 20 * time.Millisecond
+	return watch(t, &p.child, &o.Options, f, func(ctx context.Context, target *Target) (*NetReport, error) { return Net(ctx, target, o) })
+}
+
+func allowedNet(t *testing.T) {
+	t.Helper()
+	allowed(t)
+	ownNet(t)
+}
+
+// TestNetCountsListenDrops fills the queue of a server that does not accept.
+func TestNetCountsListenDrops(t *testing.T) {
+	allowedNet(t)
+	p, twin := serve(t, 4), serve(t, 4)
+	var quiet *NetReport
+	r := watchTCP(t, p, NetOptions{}, func() {
+		quiet = watchTCP(t, twin, NetOptions{}, func() {
+			for range 20 {
+				fd := tcpSocket(t)
+				p.keep(fd)
+				if err := unix.SetNonblock(fd, true); err != nil {
+					t.Fatal(err)
+				}
+				if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: p.port}); err != unix.EINPROGRESS {
+					t.Fatal(err)
+				}
+			}
+			until(t, "drops of the queue", func() bool { return netstat(t, "ListenOverflows") >= 15 })
+			for _, fd := range p.ends { // no SYN comes again while the figures are compared
+				unix.Shutdown(fd, unix.SHUT_RDWR)
+				unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+			}
+		})
+	})
+	if len(r.Listeners) != 1 {
+		t.Fatalf("listeners %+v", r.Listeners)
+	}
+	l := r.Listeners[0]
+	if want := netstat(t, "ListenOverflows"); l.Drops != want || r.Totals.Drops != want || int(l.Local.Port()) != p.port || l.BacklogMax != 4 || l.Peak != 5 || l.Sockets != 1 || l.Parts[0].Drops != want {
+		t.Errorf("%d drops in all, reported %+v", want, l)
+	}
+	if !strings.Contains(r.Verdict, "turned away") || len(r.Do) == 0 {
+		t.Errorf("%q, %q", r.Verdict, r.Do)
+	}
+	if quiet.Totals != (NetTotals{}) || quiet.Verdict != "" || len(quiet.Listeners) != 1 {
+		t.Errorf("the quiet twin %+v %q", quiet.Totals, quiet.Verdict)
+	}
+}
+
+// TestNetSeesStalledPeer has a client that does not read.
+func TestNetSeesStalledPeer(t *testing.T) {
+	allowedNet(t)
+	p := serve(t, 16)
+	p.dial(1)
+	p.do("accept 1")
+	var looks atomic.Int64
+	look := func(r *NetReport) {
+		if len(r.Connections) == 1 {
+			looks.Store(int64(r.Connections[0].StalledLooks))
+		}
+	}
+	r := watchTCP(t, p, NetOptions{Look: look}, func() {
+		p.do("fill")
+		until(t, "looks at a closed window", func() bool { return looks.Load() >= 10 })
+	})
+	if len(r.Connections) != 1 {
+		t.Fatalf("%+v", r.Connections)
+	}
+	c := r.Connections[0]
+	if !c.Stalled() || !c.Open || c.Unsent == 0 || c.WindowLimited <= 0 || c.WindowLimited > 1 || c.StalledLooks < 10 || c.Seconds <= 0 || c.Acked == 0 || c.Segments == 0 {
+		t.Errorf("%+v", c)
+	}
+	if r.Totals.Stalled != 1 || r.Totals.Limited != 1 || r.Totals.Open != 1 || r.Totals.Unsent != uint64(c.Unsent) {
+		t.Errorf("%+v", r.Totals)
+	}
+	if !strings.HasPrefix(r.Verdict, "1 client does not read fast enough") || r.CostCPU <= 0 {
+		t.Errorf("%q", r.Verdict)
+	}
+}
+
+// TestNetFindsLoss drops a fifth of what a server sends.
+func TestNetFindsLoss(t *testing.T) {
+	allowedNet(t)
+	p, twin := serve(t, 16), serve(t, 16)
+	for _, s := range []*peer{p, twin} {
+		s.dial(2)
+		s.do("accept 2")
+	}
+	lossy(t, p.port)
+	var quiet *NetReport
+	r := watchTCP(t, p, NetOptions{}, func() {
+		quiet = watchTCP(t, twin, NetOptions{}, func() {
+			for range 40 {
+				p.do("write 20000")
+				p.read(20000)
+				twin.do("write 2000")
+				twin.read(2000)
+			}
+		})
+	})
+	want := uint64(p.do("retransmits"))
+	var sum uint64
+	for _, c := range r.Connections {
+		sum += uint64(c.Retransmits)
+	}
+	if want == 0 || r.Totals.Retransmits != want || sum != want || len(r.Peers) != 1 || r.Peers[0].Addr != netip.MustParseAddr("127.0.0.1") {
+		t.Errorf("%d retransmits, reported %+v %+v %+v", want, r.Totals, r.Peers, r.Connections)
+	}
+	if !strings.HasPrefix(r.Verdict, "the network loses") {
+		t.Errorf("%q", r.Verdict)
+	}
+	if quiet.Totals.Retransmits != 0 || quiet.Totals.Unwell != 0 || quiet.Totals.Open != 2 || quiet.Hits != 0 || quiet.Verdict != "" {
+		t.Errorf("the quiet twin %+v", quiet)
+	}
+}
+
+// lossy drops a fifth of the packets that come from a port.
+func lossy(t *testing.T, port int) {
+	t.Helper()
+	command(t, "nft", "add table inet loss; add chain inet loss in { type filter hook input priority 0; }; add rule inet loss in tcp sport "+
+		strconv.Itoa(port)+" numgen random mod 5 == 0 drop")
+}
+
+// TestNetCountsResets has clients that break off, one of them younger than the
+// probe.
+func TestNetCountsResets(t *testing.T) {
+	allowedNet(t)
+	p := serve(t, 16)
+	p.dial(1)
+	p.do("accept 1")
+	r := watchTCP(t, p, NetOptions{}, func() {
+		p.dial(2)
+		p.do("accept 2")
+		for _, fd := range p.ends[:2] {
+			if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+				t.Fatal(err)
+			}
+			unix.Close(fd)
+		}
+		p.ends = p.ends[2:]
+	})
+	if r.Totals.Resets != 2 || len(r.Peers) != 1 || r.Peers[0].Resets != 2 || r.Verdict != "" {
+		t.Errorf("%+v %+v %q", r.Totals, r.Peers, r.Verdict)
+	}
+}
+
+// TestNetWatchesOne wants the figures of one well connection and of no other,
+// also when only a thread with its own table of files has it.
+func TestNetWatchesOne(t *testing.T) {
+	allowedNet(t)
+	p := serve(t, 16)
+	p.dial(3)
+	p.do("accept 3")
+	p.do("unshare")
+	peer := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(portOf(t, p.ends[1])))
+	r := watchTCP(t, p, NetOptions{Peers: []netip.AddrPort{peer}}, func() {})
+	if len(r.Connections) != 1 || r.Connections[0].Peer != peer || r.Connections[0].Local.Port() != uint16(p.port) || r.Connections[0].Inode == 0 || r.Connections[0].Looks < 2 || !r.Connections[0].Open {
+		t.Fatalf("%+v", r.Connections)
+	}
+	if r.Totals.Unwell != 0 || r.Verdict != "" {
+		t.Errorf("%+v %q", r.Totals, r.Verdict)
+	}
+	r = watchTCP(t, p, NetOptions{}, func() {})
+	if r.Totals.Open != 3 || len(r.Connections) != 0 {
+		t.Errorf("%+v %+v", r.Totals, r.Connections)
+	}
+}
+
+// TestNetTargetEnds lets the process end while it is probed.
+func TestNetTargetEnds(t *testing.T) {
+	allowedNet(t)
+	p := serve(t, 16)
+	p.dial(1)
+	p.do("accept 1")
+	p.do("fill")
+	r := watchTCP(t, p, NetOptions{Options: Options{MaxCPU: 1}}, p.stop)
+	if r.End != EndExited || len(r.Connections) != 1 {
+		t.Errorf("ended by %s: %+v", r.End, r.Connections)
+	}
+}
