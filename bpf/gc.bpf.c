@@ -10,13 +10,14 @@ enum kind { CYCLE_START = 1, CYCLE_END = 2, PAUSE = 3 };
 struct event {
 	u64 kind;
 	u64 time; /* CLOCK_MONOTONIC, ns, of the runtime where it says one */
-	u64 a, b, c, d;
+	u64 a, b, c, d, e;
 };
 
 /* Offsets in runtime.gcControllerState, set by the loader for the release. */
 volatile const u32 off_heap_live;
 volatile const u32 off_heap_marked;
 volatile const u32 off_last_goal;
+volatile const u32 off_assist_time;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -25,7 +26,7 @@ struct {
 
 /* The world is stopped by one at a time, so one slot is enough. */
 struct stop {
-	u64 reason, started, finished, heap_marked;
+	u64 reason, started, finished, until, heap_marked;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -62,6 +63,7 @@ static __always_inline void send(u64 kind, u64 time, u64 a, u64 b, u64 c, u64 d)
 	e->b = b;
 	e->c = c;
 	e->d = d;
+	e->e = 0;
 	bpf_ringbuf_submit(e, 0);
 }
 
@@ -77,16 +79,18 @@ int start_cycle(struct pt_regs *ctx)
 	return 0;
 }
 
-/* endCycle(c, now, procs, userForced) */
+/* endCycle(c, now, procs, userForced). All have stopped, so the time of assists
+ * is that of the whole cycle. */
 SEC("uprobe.multi")
 int end_cycle(struct pt_regs *ctx)
 {
 	count(HITS);
-	send(CYCLE_END, ctx->bx, ctx->di & 0xff, field(ctx->ax, off_heap_live), ctx->cx, 0);
+	send(CYCLE_END, ctx->bx, ctx->di & 0xff, field(ctx->ax, off_heap_live), ctx->cx, field(ctx->ax, off_assist_time));
 	return 0;
 }
 
-/* startTheWorldWithSema(now, worldStop{reason, started, finished, cpu}) */
+/* startTheWorldWithSema(now, worldStop{reason, started, finished, cpu}). A now
+ * of its caller is where the runtime's own sum of pauses ends; 0 is the end. */
 SEC("uprobe.multi")
 int start_world(struct pt_regs *ctx)
 {
@@ -97,6 +101,7 @@ int start_world(struct pt_regs *ctx)
 	s.reason = ctx->bx & 0xff;
 	s.started = ctx->cx;
 	s.finished = ctx->di;
+	s.until = ctx->ax;
 	if (c)
 		s.heap_marked = field(*c, off_heap_marked);
 	bpf_map_update_elem(&stopped, &zero, &s, BPF_ANY);
@@ -126,6 +131,7 @@ int world_started(struct pt_regs *ctx)
 		e->b = s->finished;
 		e->c = s->heap_marked;
 		e->d = goal;
+		e->e = s->until ? s->until : ctx->ax;
 		bpf_ringbuf_submit(e, 0);
 	}
 	s->started = 0;

@@ -25,6 +25,7 @@ type GCStop struct {
 	Reason     uint64
 	Started    uint64
 	Finished   uint64
+	Until      uint64
 	HeapMarked uint64
 }
 
@@ -53,6 +54,7 @@ const (
 	GCProgStartCycle   = "start_cycle"
 	GCProgStartWorld   = "start_world"
 	GCProgWorldStarted = "world_started"
+	GCVarOffAssistTime = "off_assist_time"
 	GCVarOffHeapLive   = "off_heap_live"
 	GCVarOffHeapMarked = "off_heap_marked"
 	GCVarOffLastGoal   = "off_last_goal"
@@ -125,6 +127,7 @@ type GCMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type GCVariableSpecs struct {
+	OffAssistTime *ebpf.VariableSpec `ebpf:"off_assist_time"`
 	OffHeapLive   *ebpf.VariableSpec `ebpf:"off_heap_live"`
 	OffHeapMarked *ebpf.VariableSpec `ebpf:"off_heap_marked"`
 	OffLastGoal   *ebpf.VariableSpec `ebpf:"off_last_goal"`
@@ -175,6 +178,7 @@ func (m *GCMaps) Close() error {
 //
 // It can be passed to LoadGCObjects or ebpf.CollectionSpec.LoadAndAssign.
 type GCVariables struct {
+	OffAssistTime *ebpf.Variable `ebpf:"off_assist_time"`
 	OffHeapLive   *ebpf.Variable `ebpf:"off_heap_live"`
 	OffHeapMarked *ebpf.Variable `ebpf:"off_heap_marked"`
 	OffLastGoal   *ebpf.Variable `ebpf:"off_last_goal"`

@@ -16,6 +16,7 @@ const (
 	offHeapLive   = 104
 	offHeapMarked = 152
 	offLastGoal   = 96
+	offAssistTime = 192
 )
 
 // GCOptions are those of a probe of the collector.
@@ -34,6 +35,11 @@ type GCReport struct {
 	Hist    []Bar    `json:"pauses_hist"`
 	Other   Times    `json:"other_stops"` // of the world, not by the collector
 	Assists []Assist `json:"assists,omitempty"`
+	// Runtime is what the process says itself; nil where nobody asked it. GC
+	// leaves it to its caller.
+	Runtime *Agreement `json:"runtime,omitempty"`
+
+	ends []ended
 }
 
 // Assist is where goroutines had to mark before they could allocate.
@@ -84,6 +90,7 @@ func GC(ctx context.Context, t *Target, o GCOptions) (*GCReport, error) {
 		return nil, err
 	}
 	r.Count, r.Pauses, r.Hist, r.Other = cs.n, cs.pauses.times(), cs.pauses.Bars(), cs.other.times()
+	r.ends = cs.ends
 	if cs.cur != nil {
 		r.Count-- // has not ended
 	}
@@ -102,7 +109,8 @@ func loadGC() (*bpf.GCObjects, error) {
 	if err := spec.Assign(&v); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(v.OffHeapLive.Set(uint32(offHeapLive)), v.OffHeapMarked.Set(uint32(offHeapMarked)), v.OffLastGoal.Set(uint32(offLastGoal))); err != nil {
+	if err := errors.Join(v.OffHeapLive.Set(uint32(offHeapLive)), v.OffHeapMarked.Set(uint32(offHeapMarked)), v.OffLastGoal.Set(uint32(offLastGoal)),
+		v.OffAssistTime.Set(uint32(offAssistTime))); err != nil {
 		return nil, err
 	}
 	objs := new(bpf.GCObjects)
@@ -174,6 +182,7 @@ func (r *GCReport) collect(rd *ringbuf.Reader, cs *cycles, tell func(*Cycle)) er
 		if c == nil {
 			continue
 		}
+		c.At = wall(e.e)
 		if len(r.Cycles) == CyclesMax {
 			r.Cycles = r.Cycles[1:]
 		}

@@ -25,7 +25,7 @@ func TestHelperProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer target.Close()
-	o := LockOptions{Go: true, By: BySite, Options: Options{Duration: time.Minute, started: func() { fmt.Println("in place") }}}
+	o := LockOptions{Go: true, By: BySite, Options: Options{Duration: time.Minute, Began: func() { fmt.Println("in place") }}}
 	if _, err := Locks(context.Background(), target, o); err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,9 @@ type Options struct {
 	Duration time.Duration // to watch; above zero
 	Interval time.Duration // between looks at what was counted so far; 0 for none
 	MaxCPU   float64       // share of one CPU, 0 to 1, above which the probe detaches; 0 for no bound
-
-	started func() // told when the breakpoints are in place; for tests
+	// Began and Ending are told when the breakpoints are in place, and before
+	// they are taken away from a process that lives. nil for nobody.
+	Began, Ending func()
 }
 
 // Run is what every report says about the probe itself.
@@ -60,12 +61,15 @@ const budgetMin = 500 * time.Millisecond
 // run waits for the end and takes the breakpoints away. each is called every
 // interval.
 func (s *session) run(ctx context.Context, each func() error) (End, error) {
-	if s.o.started != nil {
-		s.o.started()
+	if s.o.Began != nil {
+		s.o.Began()
 	}
 	tick := time.NewTicker(min(poll, s.o.Duration))
 	defer tick.Stop()
 	end, err := s.wait(ctx, tick.C, each)
+	if s.o.Ending != nil && end != EndExited {
+		s.o.Ending()
+	}
 	s.ended = time.Now()
 	return end, errors.Join(err, s.links.Close())
 }

@@ -20,6 +20,8 @@ type result struct {
 	PauseLow, PauseHigh float64
 	Live, Goal          uint64
 	Writers             int64
+	Before, After       [3]uint64 // cycles, ns of pauses, end of the last cycle
+	Assist              float64   // s
 }
 
 // allowed skips a test where this host does not let it probe.
@@ -134,7 +136,7 @@ func watch[R any](t *testing.T, c *child, o *Options, f func(), probe func(conte
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	began := make(chan struct{})
-	o.started = func() { close(began) }
+	o.Began = func() { close(began) }
 	if o.Duration == 0 {
 		o.Duration = time.Minute
 	}

@@ -25,8 +25,11 @@ type result struct {
 	PauseLow   float64 // s, by the buckets of runtime/metrics
 	PauseHigh  float64
 	Live       uint64
-	Goal       uint64 // of the last cycle
-	Writers    int64  // events of the block profile in writeSide
+	Goal       uint64    // of the last cycle
+	Before     [3]uint64 // cycles, ns of pauses, end of the last cycle
+	After      [3]uint64
+	Assist     float64 // s
+	Writers    int64   // events of the block profile in writeSide
 }
 
 func main() {
@@ -49,6 +52,8 @@ var sink [64][]byte
 // two forced ones.
 func collect(r *result) {
 	n, low, high := pauses()
+	assist := read("/cpu/classes/gc/mark/assist:cpu-seconds").Float64()
+	r.Before = said()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	debug.SetGCPercent(100)
@@ -61,9 +66,21 @@ func collect(r *result) {
 	r.Live = read("/gc/heap/live:bytes").Uint64()
 	debug.SetGCPercent(-1)
 	runtime.ReadMemStats(&after)
+	r.After = said()
+	r.Assist = read("/cpu/classes/gc/mark/assist:cpu-seconds").Float64() - assist
 	n2, low2, high2 := pauses()
 	r.Cycles, r.PauseTotal = n2-n, after.PauseTotalNs-before.PauseTotalNs
 	r.PauseLow, r.PauseHigh = low2-low, high2-high
+}
+
+// said is what the runtime says of its collector.
+func said() [3]uint64 {
+	var s debug.GCStats
+	debug.ReadGCStats(&s)
+	if s.NumGC == 0 {
+		return [3]uint64{}
+	}
+	return [3]uint64{uint64(s.NumGC), uint64(s.PauseTotal), uint64(s.LastGC.UnixNano())}
 }
 
 func read(name string) metrics.Value {
