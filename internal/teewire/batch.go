@@ -3,6 +3,7 @@ package teewire
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"time"
 )
 
@@ -31,6 +32,9 @@ func (b *Batch) Len() int { return len(b.buf) }
 
 // Records is how many were appended.
 func (b *Batch) Records() int { return int(b.n) }
+
+// Grow makes room for n bytes, so that appending moves nothing.
+func (b *Batch) Grow(n int) { b.buf = slices.Grow(b.buf, n) }
 
 // Reset forgets the records and keeps the memory.
 func (b *Batch) Reset() { b.buf, b.n = b.buf[:0], 0 }

@@ -50,10 +50,11 @@ const (
 	DropRate        // tap.bytes_rate_max
 	DropTorn        // of a connection of which something was left out before
 	DropSize        // larger than RecordMax
+	DropSample      // nothing is missing: the sample was made smaller, and a connection left it
 	DropLimit
 )
 
-var dropNames = [DropLimit]string{"", "buffer", "cpu", "rate", "torn", "size"}
+var dropNames = [DropLimit]string{"", "buffer", "cpu", "rate", "torn", "size", "sample"}
 
 func (d Drop) String() string {
 	if d < DropLimit {
@@ -62,7 +63,7 @@ func (d Drop) String() string {
 	return "unknown"
 }
 
-// Drops lists all reasons.
+// Drops lists the reasons why records are left out.
 func Drops() []Drop { return []Drop{DropBuffer, DropCPU, DropRate, DropTorn, DropSize} }
 
 // Redact is what a tap replaces before a record is buffered. Sizes are kept.
