@@ -36,6 +36,7 @@ type Stats struct {
 	State         string      `json:"state"`             // serving, draining
 	Clients       []string    `json:"clients,omitempty"` // addresses that clients connect to
 	KnobRevision  uint64      `json:"knob_revision"`     // changes on this node since its start
+	KnobsChanged  int         `json:"knobs_changed"`     // knobs that are not as the node started with
 	Follow        Follow      `json:"follow"`
 	Connections   Connections `json:"connections"`
 	Users         int64       `json:"users"`

@@ -61,6 +61,8 @@ type Config struct {
 	Keeper func(*prom.Page)
 	// Recorder is the memory of the node; nil for none.
 	Recorder Recorder
+	// Tap mirrors the traffic; nil for none.
+	Tap Tap
 	// Watcher watches connections; nil for none.
 	Watcher Watcher
 	// Limits bound the work; the zero value is the defaults.

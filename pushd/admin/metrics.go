@@ -13,7 +13,7 @@ import (
 func (a *API) collectors() []func(*prom.Page, *pushdapi.Stats) {
 	return []func(*prom.Page, *pushdapi.Stats){
 		a.nodeMetrics, connMetrics, messageMetrics, reasonMetrics, queueMetrics, memoryMetrics,
-		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics, a.recorderMetrics, a.hostMetrics, a.keeperMetrics,
+		loopMetrics, a.histogramMetrics, a.requestMetrics, a.processMetrics, runtimeMetrics, a.recorderMetrics, a.tapMetrics, a.hostMetrics, a.keeperMetrics,
 	}
 }
 

@@ -12,6 +12,7 @@ func (a *API) nodeMetrics(p *prom.Page, s *pushdapi.Stats) {
 	p.Flag("pushd_ready", "1 while the node should get new connections, as /readyz says.", a.c.Ready() == nil)
 	p.Flag("pushd_draining", "1 while the node says goodbye to its connections.", s.State == "draining")
 	p.Gauge("pushd_knob_revision", "Changes of knobs since the node started.", float64(s.KnobRevision))
+	p.Gauge("pushd_knob_changed", "Knobs that are not as the node started with.", float64(s.KnobsChanged))
 	p.Gauge("pushd_knob_fleet_revision", "Revision of the fleet's knobs that the node obeys, 0 without keepers.", float64(s.Follow.Revision))
 	p.Gauge("pushd_knob_drift", "Knobs that differ from what the keepers want.", float64(len(s.Follow.Drift)))
 	p.Flag("pushd_keeper_connected", "1 while the node has a session with the leading keeper.", s.Follow.Connected)

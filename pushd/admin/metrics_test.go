@@ -27,7 +27,7 @@ func scrapeText(t *testing.T, b *bench) (string, *promtest.Page) {
 	if status != 200 || h.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
 		t.Fatalf("%d %s: %s", status, h.Get("Content-Type"), text)
 	}
-	x := promtest.Read(text, "proto", "reason", "loop", "window", "result", "version", "go", "ring", "mode", "for")
+	x := promtest.Read(text, "proto", "reason", "loop", "window", "result", "version", "go", "ring", "mode", "for", "kind", "what")
 	for _, p := range x.Problems {
 		t.Error(p)
 	}

@@ -30,7 +30,7 @@ func (a *API) routes() []route {
 		{"GET", "/readyz", a.handle(a.readyz)},
 		{"GET", "/debug/pprof/{$}", a.handle(a.profiles)},
 		{"GET", "/debug/pprof/{kind}", a.handle(a.profile)},
-	}, a.recRoutes()...)
+	}, append(a.recRoutes(), a.teeRoutes()...)...)
 }
 
 // Register adds the routes of the admin API to mux. On their paths every other

@@ -42,6 +42,7 @@ type Node struct {
 	cfg      config.Config
 	log      *slog.Logger
 	knobs    knobs
+	changed  changed
 	started  time.Time
 	state    atomic.Int32
 	loops    int
@@ -118,6 +119,7 @@ func New(cfg config.Config, log *slog.Logger) (*Node, error) {
 	if err := n.buildKeeper(); err != nil {
 		return nil, err
 	}
+	n.changed.take(n.knobs.registry)
 	return n, n.build()
 }
 

@@ -81,7 +81,7 @@ func (n *Node) stats(ctx context.Context, pss bool) pushdapi.Stats {
 	n.fillTotals(&s, &totals, now)
 	n.fillBacklog(&s)
 	n.fillProcess(&s, pss)
-	s.Follow = n.followed()
+	s.Follow, s.KnobsChanged = n.followed(), n.changed.count(n.knobs.registry)
 	n.fillShadow(&s)
 	return s
 }
