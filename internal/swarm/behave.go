@@ -61,7 +61,7 @@ func (w *worker) readLater(slot uint32, c *record) {
 // timedRead serves slow readers, and fast ones that had more than their turn.
 func (w *worker) timedRead(slot uint32, c *record) {
 	if c.profile != Slow || c.state != connOpen {
-		w.read(slot, c, readsPerEvent*readBufferBytes)
+		w.readOn(slot, c)
 		return
 	}
 	gen := c.gen

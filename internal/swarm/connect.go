@@ -23,10 +23,9 @@ func (w *worker) dial(slot uint32) {
 	c, i := &w.conns[slot], w.first+int(slot)
 	c.reset()
 	c.gen++
-	c.proto = w.swarm.opts.Protos.pick(i, protoStep, push.ProtoWS)
-	c.profile = w.swarm.opts.Profiles.pick(i, profileStep, Fast)
+	window := w.choose(slot, c)
 	c.since = w.clock.Now()
-	fd, err := w.connect(i, c.profile)
+	fd, err := w.connect(i, window)
 	if err != nil {
 		w.fail(slot, c, "dial: "+err.Error())
 		return
@@ -41,8 +40,33 @@ func (w *worker) dial(slot uint32) {
 	w.timers.push(timer{due: w.now + int64(w.swarm.opts.HandshakeTimeout), slot: slot, gen: c.gen, kind: timerHandshake})
 }
 
+// choose says what a connection will be, and how many bytes its kernel may
+// hold unread; 0 leaves that to the kernel.
+func (w *worker) choose(slot uint32, c *record) (window int) {
+	if r := w.requests[slot]; r != nil {
+		c.proto, c.profile = r.Proto, Fast
+		if c.proto == push.ProtoNone {
+			c.proto = push.ProtoStream
+		}
+		if r.Held {
+			c.flags |= flagHeld // from when it is open
+		}
+		if !r.Last {
+			c.pos = 0
+		}
+		return r.Window
+	}
+	i := w.first + int(slot)
+	c.proto = w.swarm.opts.Protos.pick(i, protoStep, push.ProtoWS)
+	c.profile = w.swarm.opts.Profiles.pick(i, profileStep, Fast)
+	if c.profile == Slow || c.profile == Stalled {
+		return smallBuffer
+	}
+	return 0
+}
+
 // connect makes the socket of connection i and starts its TCP handshake.
-func (w *worker) connect(i int, p Profile) (fd int, err error) {
+func (w *worker) connect(i, window int) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
@@ -55,8 +79,8 @@ func (w *worker) connect(i int, p Profile) (fd int, err error) {
 	if err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return -1, err
 	}
-	if p == Slow || p == Stalled {
-		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, smallBuffer); err != nil {
+	if window > 0 {
+		if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, window); err != nil {
 			return -1, err
 		}
 	}
@@ -116,6 +140,9 @@ func (w *worker) opened(slot uint32, c *record) {
 	w.total.Connect.Record(took)
 	w.recent.Connect.Record(took)
 	w.settle(c)
+	if c.proto != push.ProtoPoll {
+		delete(w.requests, slot) // a poll may be asked for again
+	}
 	w.behave(slot, c)
 	if f := w.swarm.opts.Hooks.Open; f != nil {
 		f(w.first + int(slot))
@@ -123,7 +150,7 @@ func (w *worker) opened(slot uint32, c *record) {
 }
 
 func (w *worker) settle(c *record) {
-	if c.flags&flagSettled == 0 {
+	if c.flags&flagSettled == 0 && !w.swarm.opts.Manual {
 		c.flags |= flagSettled
 		w.settling++
 	}
@@ -161,6 +188,7 @@ func (w *worker) end(slot uint32, c *record, reason string, delay time.Duration)
 	}
 	w.counts.Open--
 	w.counts.Closed++
+	delete(w.requests, slot)
 	count(&w.counts.ClosedBy, reason)
 	if f := w.swarm.opts.Hooks.Closed; f != nil {
 		f(w.first+int(slot), reason)
@@ -184,6 +212,7 @@ func (w *worker) fail(slot uint32, c *record, reason string) {
 		c.state = connEnded
 		w.counts.GivenUp++
 		w.settle(c)
+		w.gaveUp(slot, reason)
 		return
 	}
 	w.later(slot, c, w.backOff(int(c.tries)))

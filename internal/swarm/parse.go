@@ -227,14 +227,19 @@ func (w *worker) feedTrailer(slot uint32, c *record, in []byte) []byte {
 	return nil
 }
 
+// PollDone is the reason of long polls that were answered.
+const PollDone = "poll done"
+
 // bodyEnd asks again when a long poll was answered; other streams are over.
 func (w *worker) bodyEnd(slot uint32, c *record) {
 	w.parts.give(&c.part)
 	switch {
 	case c.proto != push.ProtoPoll:
 		w.lose(slot, c, "end of stream")
+	case w.swarm.opts.Manual:
+		w.end(slot, c, PollDone, never)
 	case c.flags&flagBye != 0:
-		w.end(slot, c, "poll done", w.jitter(1e6))
+		w.end(slot, c, PollDone, w.jitter(1e6))
 	default:
 		c.remain, c.hlen = 0, 0
 		w.ask(slot, c)

@@ -34,6 +34,12 @@ type record struct {
 	profile Profile
 	tries   uint8 // failed attempts in a row
 	flags   connFlags
+	credit  uint32 // bytes that may be read while flagHeld
+}
+
+// reading tells that a connection reads what comes.
+func (c *record) reading() bool {
+	return c.flags&flagNoRead == 0 && (c.flags&flagHeld == 0 || c.credit > 0)
 }
 
 type connState uint8
@@ -53,6 +59,7 @@ const (
 	flagNoRead                          // the profile reads on timers, or not at all
 	flagBye                             // the server closes after this response
 	flagReplayGap                       // positions before this session are lost, announced
+	flagHeld                            // reads credit bytes only
 )
 
 type parseState uint8
@@ -75,4 +82,5 @@ func (c *record) reset() {
 	c.missing, c.declared = 0, 0
 	c.remain, c.hlen, c.parse = 0, 0, parseHead
 	c.flags &= flagSettled
+	c.credit = 0
 }

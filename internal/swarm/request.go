@@ -27,15 +27,35 @@ func newKey(rng *rand.Rand) (key, accept string) {
 // ask sends the request of a connection. It reports whether the connection is
 // still there.
 func (w *worker) ask(slot uint32, c *record) bool {
-	w.request = w.appendRequest(w.request[:0], w.first+int(slot), c)
+	w.request = w.appendRequest(w.request[:0], slot, c)
 	c.parse = parseHead
 	return w.write(slot, c, w.request)
 }
 
-func (w *worker) appendRequest(b []byte, i int, c *record) []byte {
-	o := &w.swarm.opts
+func (w *worker) appendRequest(b []byte, slot uint32, c *record) []byte {
 	b = append(b, "GET /connect?"...)
-	token := ""
+	b = w.appendQuery(b, slot, c)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	b = w.swarm.opts.Target.AppendTo(b)
+	switch c.proto {
+	case push.ProtoWS:
+		b = append(b, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Protocol: push.v1\r\nSec-WebSocket-Key: "...)
+		b = append(b, w.wsKey...)
+	case push.ProtoSSE:
+		b = append(b, "\r\nAccept: text/event-stream"...)
+	default:
+		b = append(b, "\r\nAccept: application/x-ndjson"...)
+	}
+	return append(b, "\r\n\r\n"...)
+}
+
+func (w *worker) appendQuery(b []byte, slot uint32, c *record) []byte {
+	o := &w.swarm.opts
+	if r := w.requests[slot]; r != nil {
+		return w.appendLast(r.appendQuery(b, o.PollWait), c)
+	}
+	i, token := w.first+int(slot), ""
 	if o.Token != nil {
 		token = o.Token(i)
 	}
@@ -48,26 +68,20 @@ func (w *worker) appendRequest(b []byte, i int, c *record) []byte {
 		b = append(b, "&poll="...)
 		b = strconv.AppendInt(b, max(1, int64(o.PollWait.Seconds())), 10)
 	}
+	b = w.appendLast(b, c)
+	if o.Query != "" {
+		b = append(append(b, '&'), o.Query...)
+	}
+	return b
+}
+
+// appendLast asks to go on behind the last position seen, if there is one.
+func (w *worker) appendLast(b []byte, c *record) []byte {
 	if c.pos > 0 && w.epoch != "" {
 		b = append(append(b, "&last="...), w.epoch...)
 		b = strconv.AppendUint(append(b, '-'), uint64(c.pos), 10)
 	}
-	if o.Query != "" {
-		b = append(append(b, '&'), o.Query...)
-	}
-	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = o.Target.AppendTo(b)
-	switch c.proto {
-	case push.ProtoWS:
-		b = append(b, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
-			"Sec-WebSocket-Protocol: push.v1\r\nSec-WebSocket-Key: "...)
-		b = append(b, w.wsKey...)
-	case push.ProtoSSE:
-		b = append(b, "\r\nAccept: text/event-stream"...)
-	default:
-		b = append(b, "\r\nAccept: application/x-ndjson"...)
-	}
-	return append(b, "\r\n\r\n"...)
+	return b
 }
 
 const headMax = 16 << 10

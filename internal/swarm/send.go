@@ -21,15 +21,22 @@ const (
 	opPong         = 0xa
 )
 
-// post queues a payload for the loop.
-func (w *worker) post(slot uint32, payload []byte) error {
+// post queues an order for the loop. Those that end a connection or its pace
+// are taken though the inbox is full, as long as there are not more of them
+// than two for each connection: who could not give them would have to wait.
+func (w *worker) post(o order) error {
 	if w.stopping.Load() {
 		return ErrClosed
 	}
+	limit := inboxMax
+	switch o.todo {
+	case doHang, doHold, doFree:
+		limit += 2 * len(w.conns)
+	}
 	w.inMu.Lock()
-	full := len(w.inbox) >= inboxMax
+	full := len(w.inbox) >= limit
 	if !full {
-		w.inbox = append(w.inbox, outgoing{slot, append([]byte(nil), payload...)})
+		w.inbox = append(w.inbox, o)
 	}
 	first := len(w.inbox) == 1
 	w.inMu.Unlock()
@@ -47,15 +54,16 @@ func (w *worker) takeInbox() {
 	in := w.inbox
 	w.inbox = nil
 	w.inMu.Unlock()
-	for _, m := range in {
-		c := &w.conns[m.slot]
-		if c.state != connOpen || c.proto != push.ProtoWS || c.profile == HalfOpen {
-			w.counts.SendDrops++
-			continue
-		}
-		if w.frame(m.slot, c, opText, m.payload) {
-			w.counts.Sent++
-		}
+	for i := range in {
+		w.obey(&in[i])
+	}
+}
+
+func (w *worker) sendOne(slot uint32, c *record, payload []byte) {
+	if c.state != connOpen || c.proto != push.ProtoWS || c.profile == HalfOpen {
+		w.counts.SendDrops++
+	} else if w.frame(slot, c, opText, payload) {
+		w.counts.Sent++
 	}
 }
 

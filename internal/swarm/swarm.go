@@ -1,5 +1,6 @@
 // Package swarm holds very many client connections to one gateway from one
-// process: the load side of pushctl bench and, later, the driver of shadows.
+// process: the load side of pushctl bench, and with Options.Manual the clients
+// of a shadow, which are opened, paced and ended one by one.
 //
 // A few workers, each an epoll loop with its own part of the connections, open
 // them at a paced rate, speak WebSocket, SSE, the NDJSON stream or long poll,
@@ -25,6 +26,7 @@ import (
 type Options struct {
 	Target netip.AddrPort // the client listener, IPv4
 	Conns  int            // connections to hold, at most ConnsMax
+	Manual bool           // nothing is dialled or tried again by itself: see Dial
 	Rate   float64        // connections opened per second; 0 is 5000
 
 	Protos   Mix[push.Proto] // empty: all WebSocket
@@ -58,12 +60,13 @@ type Options struct {
 const ConnsMax = 1 << 24
 
 // Hooks are called on the worker that owns the connection, with its lock held:
-// they must be quick and may call no method of Swarm but Send. Slices are valid
-// only during the call. Each may be nil.
+// they must be quick and may call no method of Swarm but Send and those that a
+// manual swarm obeys. Slices are valid only during the call. Each may be nil.
 type Hooks struct {
 	Open    func(conn int)
 	Message func(conn int, msg []byte) // data and control frames, as JSON
 	Closed  func(conn int, reason string)
+	Failed  func(conn int, reason string) // it did not open and will not be tried again
 }
 
 func (o *Options) defaults() {
@@ -71,6 +74,9 @@ func (o *Options) defaults() {
 	def(&o.HandshakesMax, 256)
 	def(&o.HandshakeTimeout, 10*time.Second)
 	def(&o.TriesMax, 8)
+	if o.Manual {
+		o.TriesMax, o.Reconnect = 1, false
+	}
 	def(&o.PollWait, 25*time.Second)
 	def(&o.SlowBytes, 200)
 	def(&o.ChurnMean, 10*time.Second)
@@ -118,7 +124,9 @@ func New(o Options) (*Swarm, error) {
 	}
 	o.defaults()
 	s := &Swarm{opts: o, plan: plan, ready: make(chan struct{}), stop: make(chan struct{})}
-	s.pending.Store(int64(o.Conns))
+	if s.pending.Store(int64(o.Conns)); o.Manual {
+		close(s.ready)
+	}
 	for i := range plan.Workers {
 		w, err := newWorker(s, i)
 		if err != nil {
@@ -151,7 +159,8 @@ func (s *Swarm) Start(ctx context.Context) {
 	}()
 }
 
-// Ready is closed once every connection was open or has been given up.
+// Ready is closed once every connection was open or has been given up; of a
+// manual swarm from the start.
 func (s *Swarm) Ready() <-chan struct{} { return s.ready }
 
 // Done is closed when the swarm stops, by Close, its context or an error.
@@ -198,8 +207,13 @@ func (s *Swarm) freePollers() {
 // other transports, whose clients cannot send, it is dropped and counted. It
 // may be called from any goroutine and returns before the bytes are written.
 func (s *Swarm) Send(conn int, payload []byte) error {
+	return s.post(conn, order{todo: doSend, payload: append([]byte(nil), payload...)})
+}
+
+func (s *Swarm) post(conn int, o order) error {
 	if conn < 0 || conn >= s.opts.Conns {
 		return fmt.Errorf("connection %d: there are %d", conn, s.opts.Conns)
 	}
-	return s.workers[conn/s.plan.PerWorker].post(uint32(conn%s.plan.PerWorker), payload)
+	o.slot = uint32(conn % s.plan.PerWorker)
+	return s.workers[conn/s.plan.PerWorker].post(o)
 }

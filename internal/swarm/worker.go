@@ -20,7 +20,7 @@ const (
 	eventsMax       = 512
 	readsPerEvent   = 16 // then other connections get their turn
 	dialsPerTurn    = 64
-	inboxMax        = 64 << 10 // messages waiting in Send
+	inboxMax        = 64 << 10 // orders waiting
 )
 
 // timerData is the poller's event data of the worker's timer.
@@ -71,14 +71,33 @@ type worker struct {
 	showMu sync.Mutex
 	shown  Counts
 
+	// Of a manual swarm, owned by the loop.
+	requests map[uint32]*Request // of connections that were asked for and are not open, and of polls
+	dials    []uint32            // slots that wait for their handshake
+
 	inMu  sync.Mutex
-	inbox []outgoing
+	inbox []order
 }
 
-type outgoing struct {
+// order is something to do with a connection.
+type order struct {
 	slot    uint32
-	payload []byte
+	bytes   uint32 // doGrant: how many; doHang: 1 if politely
+	todo    todo
+	payload []byte   // doSend
+	request *Request // doDial
 }
+
+type todo uint8
+
+const (
+	doSend todo = iota
+	doDial
+	doHang
+	doHold
+	doGrant
+	doFree
+)
 
 func newWorker(s *Swarm, i int) (*worker, error) {
 	first := i * s.plan.PerWorker
@@ -89,6 +108,10 @@ func newWorker(s *Swarm, i int) (*worker, error) {
 		interval: 1e9 * float64(s.plan.Workers) / s.opts.Rate,
 		rng:      rand.New(rand.NewPCG(s.opts.Seed, uint64(i)))}
 	w.wsKey, w.wsAccept = newKey(w.rng)
+	if s.opts.Manual {
+		w.next = len(w.conns)
+		w.requests = map[uint32]*Request{}
+	}
 	w.parts.keep = partKeep
 	w.outs.keep = outKeep
 	var err error
@@ -164,6 +187,7 @@ func (w *worker) turn(events []unix.EpollEvent) {
 	w.takeInbox()
 	w.runTimers()
 	w.runDials()
+	w.dialQueued()
 	w.arm()
 	w.show()
 	if w.settling > 0 { // after show: who waits for Ready wants to see them
@@ -202,6 +226,14 @@ func (w *worker) event(slot uint32, c *record, ev uint32) {
 		}
 		return
 	}
+	if c.flags&flagHeld != 0 && c.state == connOpen {
+		if ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+			w.lose(slot, c, "reset")
+		} else if c.credit > 0 {
+			w.readOn(slot, c)
+		}
+		return
+	}
 	if ev&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		w.read(slot, c, readsPerEvent*readBufferBytes)
 	}
@@ -227,17 +259,18 @@ func (w *worker) read(slot uint32, c *record, limit int) {
 		}
 		w.now = w.clock.Now()
 		w.counts.Bytes += int64(n)
+		c.credit -= min(c.credit, uint32(n))
 		gen := c.gen
 		w.feed(slot, c, buf[:n])
-		if c.gen != gen || c.fd < 0 || c.flags&flagNoRead != 0 && c.state == connOpen {
-			return // closed, or became a reader by timer
+		if c.gen != gen || c.fd < 0 || c.state == connOpen && !c.reading() {
+			return // closed, became a reader by timer, or has read what it may
 		}
 		if n < len(buf) && c.state == connOpen {
 			return // drained; the next bytes bring a new edge
 		}
 		limit -= n
 	}
-	if c.flags&flagNoRead == 0 {
+	if c.reading() {
 		// More may be there and no new edge will say so.
 		w.timers.push(timer{due: w.now, slot: slot, gen: c.gen, kind: timerRead})
 	}
