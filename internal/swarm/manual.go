@@ -13,9 +13,9 @@ import (
 
 // Request is a connection that a manual swarm is asked to open.
 type Request struct {
-	Users  []string // at least one, unless there is a Token
-	Groups []string // left out if there is a Token: it names them
-	Token  string   // JWT
+	Users  []string      // at least one, unless there is a Token
+	Groups []string      // left out if there is a Token: it names them
+	Token  string        // JWT
 	Proto  push.Proto    // none: stream
 	Poll   time.Duration // wait of a long poll; 0: as Options.PollWait
 	Query  string        // put behind the request's query, for example "resume=1"
