@@ -35,5 +35,5 @@ func write(dir string) error {
 
 // boards are all dashboards.
 func boards() []*board {
-	return []*board{fleetBoard(), nodeBoard(), queuesBoard(), runtimeBoard(), keeperBoard()}
+	return []*board{fleetBoard(), nodeBoard(), queuesBoard(), runtimeBoard(), keeperBoard(), teeBoard()}
 }
