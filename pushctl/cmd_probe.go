@@ -19,7 +19,7 @@ func probeCommand(e *env) *cli.Command {
 		Name: "probe", Category: "inside", Usage: "look into a running Go process with eBPF",
 		UsageText:   "pushctl probe COMMAND",
 		Description: "Needs root, or what probe check names. Works on any " + probe.Releases() + " program on this host, stripped or not, without restarting it. Breakpoints are gone when the probe ends, however it ends. With --node the process is that of the node; a node on another host is probed there, by pushctl on that host, and what to run is printed.\n\n  pushctl probe check\n  pushctl probe lock --pid 4711\n  pushctl probe gc --node /run/pushd/admin.sock",
-		Subcommands: []*cli.Command{probeLockCommand(e), probeGCCommand(e), probeCPUCommand(e), probeSchedCommand(e), probeCheckCommand(e)},
+		Subcommands: []*cli.Command{probeLockCommand(e), probeGCCommand(e), probeCPUCommand(e), probeSchedCommand(e), probeNetCommand(e), probeCheckCommand(e)},
 	}
 }
 

@@ -80,6 +80,9 @@ type NetConn struct {
 	Peer  netip.AddrPort `json:"peer"`
 	Inode uint64         `json:"inode"` // of the socket, as in /proc/PID/fd
 	Open  bool           `json:"open"`  // at the end; a closed one stands as it was last seen
+	// Conn and User are what a node calls it, where somebody asked it.
+	Conn string `json:"conn,omitempty"`
+	User string `json:"user,omitempty"`
 
 	Unsent  uint32  `json:"unsent_bytes"`  // written by the process, not sent yet
 	Unacked uint32  `json:"unacked_bytes"` // sent, not acknowledged
