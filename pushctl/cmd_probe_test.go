@@ -76,17 +76,38 @@ nobody waited for a lock`)
 
 func TestGCScreen(t *testing.T) {
 	c := &probe.Cycle{N: 12, Trigger: "heap", Before: 61e6, After: 18e6, Goal: 72e6, StopSweep: 18e-6, StopMark: 41e-6, Mark: 3.1e-3}
-	got := cycleHead + "\n" + cycleLine(c)
-	const want = ` cycle  trigger    heap before→live      goal  stop sweep   stop mark      mark
-    12  heap         61 MB→18 MB        72 MB       18 µs       41 µs    3.1 ms`
-	if got != want {
-		t.Errorf("%s\nwant\n%s", got, want)
+	wait := 0.9e-3
+	beside := *c
+	beside.Assist, beside.Beside = 0.2e-3, &probe.Beside{Wait: &wait}
+	forced := *c
+	forced.Trigger, forced.StopMark, forced.Beside = "forced", 0.19e-3, nil
+	f := func(got, want string) {
+		t.Helper()
+		if got != strings.TrimPrefix(want, "\n") {
+			t.Errorf("%s\nwant%s", got, want)
+		}
+		for l := range strings.SplitSeq(got, "\n") {
+			if table.Width(l) > table.Columns {
+				t.Errorf("too wide: %s", l)
+			}
+		}
 	}
+	f(cycleHead(true)+"\n"+cycleLine(&beside, true)+"\n"+cycleLine(&forced, true), `
+cycle begun      heap          goal   stop   stop   mark assist   wait  sched
+      by      before→live            sweep   mark                  p99    p99
+   12 heap     61 MB→18 MB    72 MB  18 µs  41 µs 3.1 ms 200 µs 0.9 ms      –
+   12 forced   61 MB→18 MB    72 MB  18 µs 190 µs 3.1 ms      –      –      –`)
+	f(cycleHead(false)+"\n"+cycleLine(c, false), `
+cycle begun      heap          goal   stop   stop   mark assist
+      by      before→live            sweep   mark
+   12 heap     61 MB→18 MB    72 MB  18 µs  41 µs 3.1 ms      –`)
 	r := &probe.GCReport{Run: someRun(), Count: 31, Pauses: probe.Times{Count: 62, P50: 31e-6, P99: 190e-6, Max: 0.2e-3, Total: 2.9e-3}, Other: probe.Times{Count: 1, Total: 20e-6}}
 	r.End = probe.EndExited
+	r.Runtime = &probe.Agreement{Agrees: true, Cycles: 31, RuntimeCycles: 31, Paused: 2.9e-3, RuntimePaused: 2.9e-3}
 	r.Assists = []probe.Assist{{Times: probe.Times{Count: 5, Total: 1e-3, P50: 2e-6, P99: 3e-6, Max: 4e-6}, Stack: probe.Stack{{Func: "runtime.mallocgc"}, {Func: "main.work", File: "a/b/main.go", Line: 3}}}}
 	const wantEnd = `the process ended after 10.0 s
 pauses 62  p50 31 µs  p99 190 µs  max 200 µs  total 2.9 ms (<0.1 %)
+agrees with the runtime: yes, 31 cycles with 2.9 ms of pauses
 stopped once more for other reasons, total 20 µs
 
 ASSISTS              waits     total       p50       p99       max
