@@ -63,6 +63,7 @@ type WatchedLoop struct {
 	// Late is from when a look was due until the loop took it up: what a
 	// message waits for this node before anything is written.
 	Late            Quantiles `json:"late"`
+	LateMean        float64   `json:"late_mean_seconds"`
 	Turn            Quantiles `json:"turn"` // length of turns
 	Turns           uint64    `json:"turns"`
 	TurnSeconds     float64   `json:"turn_seconds"` // of all turns together

@@ -45,7 +45,7 @@ func (n *Node) startLoops() error {
 		n.running.Add(1)
 		go func() { // ended by endLoops
 			defer n.running.Done()
-			w.loop.Run(w.table, func(err error) { started <- err })
+			w.loop.Run(n.plant(w.loop.Index, w.table), func(err error) { started <- err })
 		}()
 		if err := <-started; err != nil {
 			return err

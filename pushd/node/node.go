@@ -72,6 +72,8 @@ type Node struct {
 	published decay.Rate
 	counted   uint64
 
+	planted planted // trouble, in builds for tests
+
 	stop chan struct{} // closed when housekeeping is to end
 }
 

@@ -203,7 +203,7 @@ func (w *watcher) sumSocket(first, last *edge) {
 
 func (w *watcher) sumLoop(first, last *edge) {
 	l := &w.w.Loop
-	l.Loop, l.Late = w.h.Loop(), quantiles(&w.late)
+	l.Loop, l.Late, l.LateMean = w.h.Loop(), quantiles(&w.late), w.late.Mean()/1e9
 	turns := last.turns
 	turns.Since(&first.turns)
 	l.Turn, l.Turns, l.TurnSeconds = quantiles(&turns), turns.Count(), float64(turns.Sum())/1e9

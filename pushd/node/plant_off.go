@@ -1,0 +1,12 @@
+//go:build !plant
+
+package node
+
+import "pushfleet/pushd/reactor"
+
+// plant is where builds for tests make trouble, see plant.go; this one makes
+// none.
+func (n *Node) plant(_ int, h reactor.Handler) reactor.Handler { return h }
+
+// planted is what a node keeps of its troubles: nothing.
+type planted struct{}
