@@ -167,7 +167,7 @@ func listenerLines(ls []probe.Listener, wide bool, st table.Style) []string {
 			{S: table.Count(l.BacklogMax)}, {S: table.Count(l.Drops), Mark: mark}})
 		if wide && len(l.Parts) > 1 {
 			for _, s := range l.Parts {
-				g.Rows = append(g.Rows, []table.Text{{S: fmt.Sprintf("  socket %d", s.Inode)}, {}, {S: table.Count(s.Backlog)}, {S: table.Count(s.Peak)}, {}, {S: table.Count(s.Drops)}})
+				g.Rows = append(g.Rows, []table.Text{{S: fmt.Sprintf("  socket %d", s.Inode)}, {}, {S: table.Count(s.Backlog)}, {S: table.Count(s.Peak)}, {}, {S: table.Count(s.Dropped)}})
 			}
 		}
 	}

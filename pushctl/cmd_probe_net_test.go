@@ -16,7 +16,7 @@ func someNet() *probe.NetReport {
 	at := netip.MustParseAddrPort
 	return &probe.NetReport{Run: run,
 		Listeners: []probe.Listener{{Local: at("0.0.0.0:8080"), Sockets: 2, Backlog: 1, Peak: 129, BacklogMax: 128, Drops: 105,
-			Parts: []probe.ListenSocket{{Inode: 31, Peak: 129, Drops: 105}, {Inode: 32, Backlog: 1, Peak: 2}}}},
+			Parts: []probe.ListenSocket{{Inode: 31, Peak: 129, Dropped: 105}, {Inode: 32, Backlog: 1, Peak: 2}}}},
 		Peers: []probe.NetPeer{{Addr: netip.MustParseAddr("203.0.113.7"), Retransmits: 1203, Resets: 1}, {Addr: netip.MustParseAddr("203.0.113.8"), Resets: 2}},
 		Connections: []probe.NetConn{
 			{Local: at("10.0.0.1:8080"), Peer: at("203.0.113.7:51234"), Inode: 7, Open: true, User: "u-88121", Conn: "3.1f20.2", Unsent: 131072, Unacked: 4096, Window: 4096, MSS: 1448, RTT: 0.212, Segments: 9800, Retransmits: 1203, WindowLimited: 0.94, Probes: 3, Seconds: 10},

@@ -29,6 +29,7 @@ type netWatch struct {
 	first   time.Time // of them
 	began   uint64    // jiffies then
 	jiffy   float64   // seconds, once two looks tell
+	dropped [2]uint64 // by all listeners of the network: at the first look, at the last
 	totals  NetTotals
 	conns   map[socketKey]*seenConn
 	listens map[uint64]*seenListen
@@ -71,8 +72,18 @@ func (w *netWatch) look() error {
 	}
 	at := time.Now()
 	w.totals = NetTotals{}
+	if w.looks == 1 {
+		if err := w.countDrops(); err != nil { // before its own, later after them: never less
+			return err
+		}
+	}
 	if err := w.files.look(rowSize, func(b []byte) { w.add(readRow(b)) }); err != nil {
 		return err
+	}
+	if w.looks > 1 {
+		if err := w.countDrops(); err != nil {
+			return err
+		}
 	}
 	var sums bpf.NetSums
 	if err := w.objs.Sums.Get(&sums); err != nil {
@@ -83,6 +94,20 @@ func (w *netWatch) look() error {
 		w.first, w.began = at, sums.Jiffies
 	} else if sums.Jiffies > w.began && w.began > 0 {
 		w.jiffy = at.Sub(w.first).Seconds() / float64(sums.Jiffies-w.began)
+	}
+	return nil
+}
+
+func (w *netWatch) countDrops() error {
+	n, err := w.t.listenDrops()
+	if err != nil {
+		if w.looks > 1 && w.t.exited() {
+			return nil // just now: its figures are those of the look before
+		}
+		return err
+	}
+	if w.dropped[1] = n; w.looks == 1 {
+		w.dropped[0] = n
 	}
 	return nil
 }
@@ -158,7 +183,7 @@ func (w *netWatch) addListen(r *bpf.NetRow) {
 		l = &seenListen{ListenSocket: ListenSocket{Inode: r.Ino}, local: address(r.Local, r.Lport)}
 		w.listens[r.Ino] = l
 	}
-	l.look, l.max, l.Backlog, l.Drops = w.looks, r.BacklogMax, r.Backlog, uint64(r.Drops)
+	l.look, l.max, l.Backlog, l.Dropped = w.looks, r.BacklogMax, r.Backlog, uint64(r.Drops)
 	l.Peak = max(l.Peak, r.Backlog)
 }
 
@@ -206,13 +231,15 @@ func (w *netWatch) listeners() []Listener {
 			l.Backlog += s.Backlog
 		}
 		l.Peak, l.BacklogMax = max(l.Peak, s.Peak), max(l.BacklogMax, s.max)
-		l.Drops += s.Drops
+		l.Dropped += s.Dropped
 		l.Parts = append(l.Parts, s.ListenSocket)
 	}
 	out := []Listener{}
+	all := w.dropped[1] - w.dropped[0]
 	for _, l := range at {
+		l.Drops = min(l.Dropped, all)
 		slices.SortFunc(l.Parts, func(a, b ListenSocket) int {
-			return cmp.Or(cmp.Compare(b.Drops, a.Drops), cmp.Compare(b.Peak, a.Peak), cmp.Compare(a.Inode, b.Inode))
+			return cmp.Or(cmp.Compare(b.Dropped, a.Dropped), cmp.Compare(b.Peak, a.Peak), cmp.Compare(a.Inode, b.Inode))
 		})
 		out = append(out, *l)
 	}

@@ -54,7 +54,8 @@ type Listener struct {
 	Backlog    uint32         `json:"backlog"`     // connections that wait to be accepted, at the end
 	Peak       uint32         `json:"peak"`        // the most that a look saw waiting at one socket
 	BacklogMax uint32         `json:"backlog_max"` // that may wait at one socket
-	Drops      uint64         `json:"drops"`       // connections turned away during the run
+	Drops      uint64         `json:"drops"`       // connections turned away during the run: at most what all of this network turned away
+	Dropped    uint64         `json:"dropped"`     // packets dropped at the sockets, also those of connections that broke off
 	Parts      []ListenSocket `json:"parts"`       // the sockets, most drops first
 }
 
@@ -63,7 +64,7 @@ type ListenSocket struct {
 	Inode   uint64 `json:"inode"`
 	Backlog uint32 `json:"backlog"`
 	Peak    uint32 `json:"peak"`
-	Drops   uint64 `json:"drops"`
+	Dropped uint64 `json:"dropped"`
 }
 
 // NetPeer is the events of all connections with one address.

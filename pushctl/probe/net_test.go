@@ -53,7 +53,7 @@ func TestNetCountsListenDrops(t *testing.T) {
 		t.Fatalf("listeners %+v", r.Listeners)
 	}
 	l := r.Listeners[0]
-	if want := netstat(t, "ListenOverflows"); l.Drops != want || r.Totals.Drops != want || int(l.Local.Port()) != p.port || l.BacklogMax != 4 || l.Peak != 5 || l.Sockets != 1 || l.Parts[0].Drops != want {
+	if want := netstat(t, "ListenOverflows"); l.Drops != want || r.Totals.Drops != want || int(l.Local.Port()) != p.port || l.BacklogMax != 4 || l.Peak != 5 || l.Sockets != 1 || l.Parts[0].Dropped != want {
 		t.Errorf("%d drops in all, reported %+v", want, l)
 	}
 	if !strings.Contains(r.Verdict, "turned away") || len(r.Do) == 0 {
