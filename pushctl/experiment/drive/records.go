@@ -1,0 +1,168 @@
+package drive
+
+import (
+	"math"
+	"slices"
+
+	"pushfleet/internal/push"
+	"pushfleet/internal/teewire"
+)
+
+// tornMax bounds how many connections and how many users with a hole are
+// remembered.
+const tornMax = 1 << 16
+
+// in replays a command of a client.
+func (d *Driver) in(rec *record) {
+	c, w := d.known(rec.conn)
+	switch {
+	case c == nil:
+		d.books.drop(rec.kind, w)
+		return
+	case c.proto != push.ProtoWS: // its transport has no commands
+		d.books.drop(rec.kind, dropRefused)
+		return
+	case len(c.waiting) == waitingMax:
+		d.leaveOut(rec, dropFull)
+		return
+	}
+	data := rec.body.([]byte)
+	for number, n := range c.slots {
+		if n >= 0 && d.slots[n].open && d.swarm.Send(int(n), d.command(data, number)) != nil {
+			d.leaveOut(rec, dropFull)
+			return
+		}
+	}
+	if c.dialing > 0 {
+		c.waiting = append(c.waiting, data)
+	}
+	if c.state == stateDialing {
+		d.books.waiting[rec.kind]++
+		c.queued++
+		return
+	}
+	d.books.replay(rec.kind)
+}
+
+// known returns a connection that is open or being opened, or why its records
+// are dropped.
+func (d *Driver) known(id uint64) (*mirrored, why) {
+	c := d.conns[id]
+	switch {
+	case c == nil:
+		return nil, dropUnknown
+	case c.state != stateOver:
+		return c, notDropped
+	case c.why == notDropped: // answered here before it was there
+		return nil, dropLost
+	}
+	return nil, c.why
+}
+
+// out replays the pace at which a client read. What its socket took while it
+// held production up may be read here too; it was blocked as long as anything
+// waited.
+func (d *Driver) out(rec *record) {
+	c, w := d.known(rec.conn)
+	if c == nil {
+		if over := d.conns[rec.conn]; over != nil && over.why == notDropped {
+			d.books.replay(rec.kind) // of a poll: its answer
+			return
+		}
+		d.books.drop(rec.kind, w)
+		return
+	}
+	var err error
+	switch {
+	case rec.blocked && !c.held:
+		c.held, c.credit = true, 0
+		d.books.held++
+		err = d.each(c, d.swarm.Hold)
+	case c.held && !rec.blocked && rec.queued == 0:
+		c.held = false
+		d.books.held--
+		err = d.each(c, d.swarm.Free)
+	case c.held && rec.bytes > 0:
+		c.credit += min(rec.bytes, math.MaxUint32-c.credit)
+		err = d.each(c, func(n int) error { return d.swarm.Grant(n, rec.bytes) })
+	}
+	if err != nil {
+		d.leaveOut(rec, dropFull)
+		return
+	}
+	d.books.replay(rec.kind)
+}
+
+// each gives an order to all copies that are open; those that are not get it
+// when they are.
+func (d *Driver) each(c *mirrored, order func(int) error) error {
+	for _, n := range c.slots {
+		if n >= 0 && d.slots[n].open {
+			if err := order(int(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tear ends a connection with a hole. What follows of it is dropped.
+func (d *Driver) tear(id uint64, w why) {
+	c := d.conns[id]
+	switch {
+	case c == nil:
+		c = &mirrored{id: id, state: stateOver, why: w}
+		d.conns[id] = c
+	case c.state == stateOver:
+		if c.why == notDropped || c.why == dropLost {
+			c.why = w
+			d.remember(c)
+		}
+		return
+	default:
+		d.hang(c, false)
+		d.leave(c, w)
+	}
+	d.books.torn++
+	d.remember(c)
+}
+
+// remember keeps a connection that will not be told to have ended known for a
+// while.
+func (d *Driver) remember(c *mirrored) {
+	d.conns[c.id] = c
+	d.excluded = append(d.excluded, c)
+	if len(d.excluded) > tornMax {
+		for _, old := range d.excluded[:tornMax/4] {
+			d.forget(old)
+		}
+		d.excluded = slices.Delete(d.excluded, 0, tornMax/4)
+	}
+}
+
+// tornBy replays what the tap says of its holes.
+func (d *Driver) tornBy(rec *record) {
+	t := rec.body.(*teewire.Torn)
+	switch {
+	case t.Conn != 0:
+		d.tear(t.Conn, dropTorn)
+	case t.User != "":
+		d.tearUser(t.User)
+	default:
+		d.books.spans.add(d.wall(rec.from), d.wall(rec.at), DropTorn)
+	}
+	d.books.replay(rec.kind)
+}
+
+// tearUser excludes a user for good: a message was lost that production
+// delivered.
+func (d *Driver) tearUser(user string) {
+	if len(d.users) < tornMax {
+		d.users[user] = true // or its messages reach nobody, which is only not told apart
+	}
+	for id, c := range d.conns {
+		if c.state != stateOver && slices.Contains(c.users, user) {
+			d.tear(id, dropTorn)
+		}
+	}
+}
