@@ -152,7 +152,7 @@ func netLines(r *probe.NetReport, top int, wide bool, st table.Style) []string {
 		}
 	}
 	lines = append(append(lines, ""), netTotals(&r.Totals)...)
-	return append(lines, netVerdict(r)...)
+	return append(lines, findingLines(r.Findings)...)
 }
 
 func listenerLines(ls []probe.Listener, wide bool, st table.Style) []string {
@@ -263,14 +263,17 @@ func netTotals(t *probe.NetTotals) []string {
 	return table.Wrap(strings.Join(parts, ", "), "", table.Columns)
 }
 
-// netVerdict says what is wrong, and what to do about it.
-func netVerdict(r *probe.NetReport) []string {
-	if r.Verdict == "" {
+// findingLines say what is wrong, and what to do about each.
+func findingLines(fs []probe.NetFinding) []string {
+	if len(fs) == 0 {
 		return []string{"Nothing is wrong here: connections get in, data gets out."}
 	}
-	lines := append([]string{""}, table.Wrap(table.Safe(r.Verdict), "", table.Columns)...)
-	for _, d := range r.Do {
-		lines = append(lines, table.Block(table.Safe(d), "  ")...)
+	var lines []string
+	for _, f := range fs {
+		lines = append(append(lines, ""), table.Wrap(table.Safe(f.What), "", table.Columns)...)
+		for _, d := range f.Do {
+			lines = append(lines, table.Block(table.Safe(d), "  ")...)
+		}
 	}
 	return lines
 }

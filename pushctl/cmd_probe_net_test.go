@@ -23,8 +23,8 @@ func someNet() *probe.NetReport {
 			{Local: at("10.0.0.1:8080"), Peer: at("[2001:db8:2001:db8:2001:db8:2001:db8]:65535"), Backoff: 2, Open: true, MSS: 1448},
 			{Local: at("10.0.0.1:8080"), Peer: at("203.0.113.8:1")},
 		},
-		Totals:  probe.NetTotals{Open: 48210, Unwell: 3, Stalled: 1, Limited: 1, Unsent: 131072, Unacked: 5000, Segments: 20000, Retransmits: 1203, Resets: 3, Drops: 105},
-		Verdict: "0.0.0.0:8080 turned away 105 connections because its queue of 128 was full", Do: []string{"pushctl doctor: is it set too low?"}}
+		Totals:   probe.NetTotals{Open: 48210, Unwell: 3, Stalled: 1, Limited: 1, Unsent: 131072, Unacked: 5000, Segments: 20000, Retransmits: 1203, Resets: 3, Drops: 105},
+		Findings: []probe.NetFinding{{What: "0.0.0.0:8080 turned away 105 connections because its queue of 128 was full", Do: []string{"pushctl doctor: is it set too low?"}}}}
 }
 
 func TestNetScreen(t *testing.T) {
@@ -63,14 +63,14 @@ unacknowledged, 1 of 48,210 waiting for a window
 0.0.0.0:8080 turned away 105 connections because its queue of 128 was full
   pushctl doctor: is it set too low?`)
 	f(func(r *probe.NetReport) {
-		r.Listeners, r.Peers, r.Connections, r.Totals, r.Verdict, r.Do = nil, nil, nil, probe.NetTotals{Open: 1}, "", nil
+		r.Listeners, r.Peers, r.Connections, r.Totals, r.Findings = nil, nil, nil, probe.NetTotals{Open: 1}, nil
 	}, 2, false, `
 pushd[4711], 10.0 s, 1 connection, cost 0.3 % cpu, lost 0
 
 0 segments sent, 0 again, 0 resets received, 0 B unsent, 0 B unacknowledged, 0
 of 1 waiting for a window
 Nothing is wrong here: connections get in, data gets out.`)
-	f(func(r *probe.NetReport) { r.Peers, r.Verdict, r.Connections = nil, "", r.Connections[:1] }, 2, true, `
+	f(func(r *probe.NetReport) { r.Peers, r.Findings, r.Connections = nil, nil, r.Connections[:1] }, 2, true, `
 pushd[4711], 10.0 s, 48,210 connections, cost 0.3 % cpu, lost 0
 
 LISTENER      SOCKETS  WAITING  PEAK  MAX  TURNED AWAY

@@ -121,6 +121,6 @@ func (w *netWatch) report(s *session, end End) (*NetReport, error) {
 		}
 	}
 	r.Totals.NotListed = max(0, r.Totals.Unwell-len(r.Connections))
-	r.Verdict, r.Do = judgeNet(r)
+	r.Findings = judgeNet(r)
 	return r, nil
 }

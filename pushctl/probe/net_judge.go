@@ -3,6 +3,8 @@ package probe
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
+	"slices"
 )
 
 // unreadMin is how much a process must leave unread before it counts as slow,
@@ -47,85 +49,75 @@ func worse(a, b *NetConn) int {
 		cmp.Compare(b.Unread, a.Unread), a.Peer.Compare(b.Peer), cmp.Compare(a.Inode, b.Inode))
 }
 
-// judgeNet says what is wrong, the first thing first, and what to do about all
-// of it; nothing if all is well. It is pure.
-func judgeNet(r *NetReport) (verdict string, do []string) {
-	for _, judge := range []func(*NetReport) (string, []string){judgeListeners, judgeWindows, judgeLoss, judgeUnread} {
-		what, then := judge(r)
-		if verdict == "" {
-			verdict = what
-		} else if what != "" {
-			verdict += "; " + what
+// judgeNet says what is wrong, the first thing first. It is pure.
+func judgeNet(r *NetReport) []NetFinding {
+	out := []NetFinding{}
+	for _, judge := range []func(*NetReport) *NetFinding{judgeListeners, judgeWindows, judgeLoss, judgeUnread} {
+		if f := judge(r); f != nil {
+			out = append(out, *f)
 		}
-		do = append(do, then...)
 	}
-	return verdict, do
+	return out
 }
 
-func judgeListeners(r *NetReport) (string, []string) {
+func judgeListeners(r *NetReport) *NetFinding {
 	if r.Totals.Drops == 0 {
-		return "", nil
+		return nil
 	}
 	l := r.Listeners[0]
-	return fmt.Sprintf("%s turned away %s because its queue of %d was full", l.Local, number(l.Drops, "connection"), l.BacklogMax),
-		[]string{"pushctl doctor: is net.core.somaxconn below what the program asks for?", fmt.Sprintf("pushctl probe sched --pid %d: does it get a processor to accept with?", r.PID)}
+	return &NetFinding{NetListener, fmt.Sprintf("%s turned away %s because its queue of %d was full", l.Local, number(l.Drops, "connection"), l.BacklogMax), []string{
+		fmt.Sprintf("pushctl probe sched --pid %d: does it get a processor to accept with?", r.PID),
+		"pushctl doctor: is net.core.somaxconn less than the program asks for?",
+	}}
 }
 
-func judgeWindows(r *NetReport) (string, []string) {
-	if r.Totals.Limited == 0 {
-		return "", nil
+func judgeWindows(r *NetReport) *NetFinding {
+	i := slices.IndexFunc(r.Connections, func(c NetConn) bool { return c.WindowLimited >= WindowLimitedMin })
+	if i < 0 {
+		return nil
 	}
-	for i := range r.Connections {
-		c := &r.Connections[i]
-		if c.WindowLimited < WindowLimitedMin {
-			continue
-		}
-		return fmt.Sprintf("%s not read fast enough: worst %s, whose window held data back for %.0f %% of the time", clients(r.Totals.Limited), c.Peer, 100*c.WindowLimited),
-			[]string{"pushctl top --by wait: who they are; pushctl why USER: what else holds one back"}
+	do, c := "does", &r.Connections[i]
+	if r.Totals.Limited > 1 {
+		do = "do"
 	}
-	return "", nil
+	return &NetFinding{NetWindow, fmt.Sprintf("%s %s not read fast enough: the window of %s kept data back for %.0f %% of the time", number(uint64(r.Totals.Limited), "client"), do, c.Peer, 100*c.WindowLimited), []string{
+		"pushctl top --by wait: who they are; pushctl why USER: what else holds one back",
+	}}
 }
 
-func clients(n int) string {
-	if n == 1 {
-		return "1 client does"
-	}
-	return fmt.Sprintf("%d clients do", n)
-}
-
-func judgeLoss(r *NetReport) (string, []string) {
-	again, sent := r.Totals.Retransmits, r.Totals.Segments
-	if again >= againMin && loss(again, sent) >= lossMin {
+func judgeLoss(r *NetReport) *NetFinding {
+	if again, sent := r.Totals.Retransmits, r.Totals.Segments; len(r.Peers) > 0 && again >= againMin && loss(again, sent) >= lossMin {
 		p := r.Peers[0]
-		return fmt.Sprintf("the network loses: %s sent again, %.1f %% of what was sent, most of it to %s", number(again, "segment"), 100*loss(again, sent), p.Addr),
-			[]string{fmt.Sprintf("look at the way to %s: ip route get %s, then ip -s link and ethtool -S of that interface", p.Addr, p.Addr)}
+		return lossTo(p.Addr, fmt.Sprintf("the network loses: %s sent again, %.1f %%, of them %d to %s", number(again, "segment"), 100*loss(again, sent), p.Retransmits, p.Addr))
 	}
-	for i := range r.Connections {
-		c := &r.Connections[i]
-		if c.Retransmits >= againMin && c.Loss() >= lossMin {
-			return fmt.Sprintf("the network loses on the way to %s: %s sent again, %.1f %%", c.Peer, number(uint64(c.Retransmits), "segment"), 100*c.Loss()),
-				[]string{fmt.Sprintf("look at the way to %s: ip route get %s, then ip -s link and ethtool -S of that interface", c.Peer.Addr(), c.Peer.Addr())}
-		}
+	i := slices.IndexFunc(r.Connections, func(c NetConn) bool { return c.Retransmits >= againMin && c.Loss() >= lossMin })
+	if i < 0 {
+		return nil
 	}
-	return "", nil
+	c := &r.Connections[i]
+	return lossTo(c.Peer.Addr(), fmt.Sprintf("the network loses on the way to %s: %s sent again, %.1f %%", c.Peer, number(uint64(c.Retransmits), "segment"), 100*c.Loss()))
 }
 
-func judgeUnread(r *NetReport) (string, []string) {
+func lossTo(a netip.Addr, what string) *NetFinding {
+	return &NetFinding{NetLoss, what, []string{fmt.Sprintf("look at the way to it: ip route get %s, then ip -s link show and ethtool -S of that interface", a)}}
+}
+
+func judgeUnread(r *NetReport) *NetFinding {
 	var most *NetConn
 	n := 0
 	for i := range r.Connections {
 		if c := &r.Connections[i]; c.Open && c.Unread >= unreadMin {
-			n++
-			if most == nil || c.Unread > most.Unread {
+			if n++; most == nil || c.Unread > most.Unread {
 				most = c
 			}
 		}
 	}
 	if most == nil {
-		return "", nil
+		return nil
 	}
-	return fmt.Sprintf("the process itself leaves data unread on %s, most from %s: %d KB", number(uint64(n), "connection"), most.Peer, most.Unread>>10),
-		[]string{fmt.Sprintf("pushctl probe sched --pid %d, pushctl probe lock --pid %d: what keeps it from reading?", r.PID, r.PID)}
+	return &NetFinding{NetUnread, fmt.Sprintf("the process leaves data unread on %s, most from %s: %d KiB", number(uint64(n), "connection"), most.Peer, most.Unread>>10), []string{
+		fmt.Sprintf("what keeps it from reading? pushctl probe sched --pid %d, pushctl probe lock --pid %d", r.PID, r.PID),
+	}}
 }
 
 // number writes a number with its noun.

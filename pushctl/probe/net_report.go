@@ -23,13 +23,30 @@ const NetConnsMax = 4096
 // NetReport is what a probe of TCP saw of one process.
 type NetReport struct {
 	Run
-	Listeners   []Listener `json:"listeners"`   // most drops first
-	Connections []NetConn  `json:"connections"` // the worst first, at most NetConnsMax
-	Peers       []NetPeer  `json:"peers"`       // most retransmits first
-	Totals      NetTotals  `json:"totals"`
-	Verdict     string     `json:"verdict"` // what is wrong, in a sentence; "" if nothing is
-	Do          []string   `json:"do,omitempty"`
+	Listeners   []Listener   `json:"listeners"`   // most drops first
+	Connections []NetConn    `json:"connections"` // the worst first, at most NetConnsMax
+	Peers       []NetPeer    `json:"peers"`       // most retransmits first
+	Totals      NetTotals    `json:"totals"`
+	Findings    []NetFinding `json:"findings"` // what is wrong, the first thing first; none if all is well
 }
+
+// NetFinding is one thing that is wrong.
+type NetFinding struct {
+	Cause NetCause `json:"cause"`
+	What  string   `json:"what"` // in a sentence
+	Do    []string `json:"do"`   // about it, most useful first
+}
+
+// NetCause is who keeps data from getting out.
+type NetCause string
+
+// The causes.
+const (
+	NetListener NetCause = "listener" // connections are turned away
+	NetWindow   NetCause = "window"   // clients do not read fast enough
+	NetLoss     NetCause = "loss"     // the network loses
+	NetUnread   NetCause = "unread"   // the process itself does not read
+)
 
 // NetTotals add up all connections of the process.
 type NetTotals struct {
