@@ -85,6 +85,10 @@ func flagValues(ctx context.Context, e *env, l *line, flag string) []candidate {
 		"output": formats(), "o": formats(), "color": {"auto", "always", "never"}, "class": {"normal", "volatile", "stored"}, "every": {"100ms", "1s", "10s"}, "role": roles(), "plan": {"1,5%,25%,all", "1,all"},
 	}
 	switch {
+	case strings.HasPrefix(l.name(), "pushctl tee "):
+		if v := teeValues(ctx, e, l, flag); v != nil {
+			return v
+		}
 	case strings.HasSuffix(l.name(), "probe lock") && flag == "by":
 		return plainWords(lockWays())
 	case strings.HasSuffix(l.name(), "probe lock") && flag == "sort":
@@ -138,6 +142,8 @@ func wordCandidates(ctx context.Context, e *env, app *cli.App, l *line) []candid
 		return plainWords(profiles())
 	case name == "completion" && len(l.words) == 0:
 		return plainWords(slices.Sorted(maps.Keys(completionScripts())))
+	case name == "why" && len(l.words) == 0:
+		return connsInReach(ctx, e, l)
 	case name == "rec find" && len(l.words) == 0:
 		return recFieldsInReach(ctx, e, l)
 	case name == "rec bundle" && len(l.words) == 0:

@@ -37,6 +37,8 @@ func (n *fakeNode) handler() http.Handler {
 	mux.HandleFunc("GET /v1/top", n.top)
 	mux.HandleFunc("GET /v1/conns/{id}", n.conn)
 	mux.HandleFunc("DELETE /v1/conns/{id}", n.kick)
+	mux.HandleFunc("GET /v1/conns/{id}/watch", n.watch)
+	mux.HandleFunc("GET /v1/users/{u}", n.user)
 	mux.HandleFunc("GET /v1/closed", n.closed)
 	mux.HandleFunc("GET /v1/trace", n.trace)
 	mux.HandleFunc("GET /v1/knobs", func(w http.ResponseWriter, _ *http.Request) {

@@ -18,10 +18,10 @@ func main() { os.Exit(run(os.Args[1:], host())) }
 // commands lists all commands in the order of the help text.
 func commands(e *env) []*cli.Command {
 	return []*cli.Command{
-		statsCommand(e), topCommand(e), connCommand(e), closedCommand(e), traceCommand(e),
+		statsCommand(e), topCommand(e), connCommand(e), whyCommand(e), closedCommand(e), traceCommand(e),
 		kickCommand(e), recCommand(e), knobCommand(e), nodesCommand(e), keeperCommand(e),
 		sendCommand(e), broadcastCommand(e), listenCommand(e),
-		pprofCommand(e), probeCommand(e), benchCommand(e), doctorCommand(e), versionCommand(e), completionCommand(e), manCommand(e),
+		pprofCommand(e), probeCommand(e), benchCommand(e), teeCommand(e), doctorCommand(e), versionCommand(e), completionCommand(e), manCommand(e),
 	}
 }
 
