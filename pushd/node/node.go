@@ -163,7 +163,6 @@ func (n *Node) build() error {
 		Knobs:        n.knobs.session,
 		QueueKnobs:   n.knobs.queue,
 		RouterKnobs:  n.knobs.router,
-		TapKnobs:     n.knobs.tap,
 	}
 	for _, a := range config.AddrPorts(n.cfg.Listen) {
 		n.listen = append(n.listen, &reactor.Listener{Addr: a})

@@ -18,7 +18,6 @@ import (
 	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/internal/testnode"
-	"pushfleet/pushd/tap"
 )
 
 // Knobs turned over the API of a node that serves. Those of connections are
@@ -156,27 +155,6 @@ func TestSoftLimitIsTurned(t *testing.T) {
 	n.Eventually("below it", func(s *pushdapi.Stats) bool { return s.Queued.OverSoft == 0 && s.Queued.Conns == 1 })
 	turn(t, n, "queue.soft_percent", "10")
 	n.Eventually("above it", func(s *pushdapi.Stats) bool { return s.Queued.OverSoft == 1 })
-}
-
-func TestTheSampleIsCounted(t *testing.T) {
-	n := testnode.Start(t, func(c *testnode.Config) {
-		for _, p := range []string{"ws", "sse", "stream", "poll"} {
-			c.Knobs["heartbeat."+p+".interval"] = "1s" // a sweep takes half of it
-		}
-	})
-	want := map[string]int64{"0": 0, "30": 0, "100": 0}
-	for i := range 20 {
-		user := fmt.Sprintf("u-%d", i)
-		read(t, n, "user="+user, 0)
-		want["100"]++
-		if tap.In(user, 30) {
-			want["30"]++
-		}
-	}
-	for _, percent := range []string{"100", "30", "0"} {
-		turn(t, n, "tap.sample_percent", percent)
-		n.Eventually(percent+" % in the sample", func(s *pushdapi.Stats) bool { return s.Connections.Sampled == want[percent] })
-	}
 }
 
 // percentOff is how the runtime shows that only a limit starts a collection.

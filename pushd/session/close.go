@@ -138,7 +138,9 @@ func (t *Table) endPoll(slot uint32, c *Conn) {
 		return
 	}
 	t.leave(slot, c)
-	t.setSampled(c, false)
+	if c.is(flagsTee) {
+		t.teeClose(slot, c, push.ClosePollDone)
+	}
 	t.totals.Open[c.proto]--
 	t.totals.Open[push.ProtoNone]++
 	rest := c.in
@@ -192,7 +194,9 @@ func (t *Table) finish(slot uint32, why push.CloseReason, detail string) {
 		t.traceClose(slot, c, why)
 	}
 	t.leave(slot, c)
-	t.setSampled(c, false)
+	if c.is(flagsTee) {
+		t.teeClose(slot, c, why)
+	}
 	t.queues.Discard(&c.queue, slot, push.DropClosed)
 	for _, r := range []*slab.Ref{&c.in, &c.msg, &c.ctl} {
 		t.free(r)

@@ -14,10 +14,16 @@ import (
 // command obeys one client message.
 func (t *Table) command(slot uint32, c *Conn, b []byte) {
 	if c.ws.Binary() {
+		if c.is(flagsTee) {
+			t.teeIn(slot, c, b, false)
+		}
 		t.error(slot, c, nil, "binary", "binary messages mean nothing here; send JSON text")
 		return
 	}
 	cmd, err := wire.ParseCommand(b)
+	if c.is(flagsTee) && (err != nil || cmd.Token == "") {
+		t.teeIn(slot, c, b, err == nil)
+	}
 	if err != nil {
 		var bad *wire.CommandError
 		if errors.As(err, &bad) {
@@ -88,6 +94,9 @@ func (t *Table) loginMore(slot uint32, c *Conn, cmd *wire.Command) error {
 		if _, err := auth.Open(users, nil); err != nil {
 			return err
 		}
+	}
+	if c.is(flagsTee) && cmd.Token != "" {
+		t.teeLogin(slot, c, cmd.Ref, users)
 	}
 	before := t.Router.Users(t.handle(slot), c.users)
 	for _, u := range users {

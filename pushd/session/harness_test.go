@@ -49,8 +49,9 @@ func startRigWith(t testing.TB, proxied bool, tweak func(*Shared), set ...string
 	t.Helper()
 	reg := knob.NewRegistry()
 	s := &Shared{Epoch: "test1", Clock: reactor.NewClock(), Receipts: receipt.NewTable(64), Closed: stats.NewClosed(256),
-		Tracer: NewTracer(), Knobs: NewKnobs(reg, 1000), QueueKnobs: queue.NewKnobs(reg), RouterKnobs: router.NewKnobs(reg), TapKnobs: tap.NewKnobs(reg),
+		Tracer: NewTracer(), Knobs: NewKnobs(reg, 1000), QueueKnobs: queue.NewKnobs(reg), RouterKnobs: router.NewKnobs(reg),
 		ProxyTrusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}
+	s.Tap = tap.New(tap.Config{Knobs: tap.NewKnobs(reg), Clock: s.Clock.Now, Wall: s.Clock.Wall, Loops: 1, Node: "test", Build: "test"})
 	rk := reactor.NewKnobs(reg)
 	settings := map[string]string{}
 	for i := 0; i+1 < len(set); i += 2 {

@@ -12,7 +12,6 @@ import (
 
 	"pushfleet/internal/push"
 	"pushfleet/pushd/slab"
-	"pushfleet/pushd/tap"
 )
 
 // Tests of knobs that are turned while connections are open.
@@ -246,102 +245,4 @@ func TestBroadcastPaceIsTurnedUp(t *testing.T) {
 	for _, c := range clients {
 		c.expectData("1") // with the debt of 12 s it would be too late
 	}
-}
-
-func (r *rig) sampled() (users []string) {
-	r.t.Helper()
-	r.do(func() {
-		for s := uint32(1); s < r.table.slots.High(); s++ {
-			if c := &r.table.conns[s]; c.is(flagSampled) {
-				users = append(users, r.table.Router.First(r.table.handle(s), c.users))
-			}
-		}
-		if int64(len(users)) != r.table.totals.Sampled {
-			r.t.Errorf("%d in the sample, counted %d", len(users), r.table.totals.Sampled)
-		}
-	})
-	return users
-}
-
-func TestTheSampleIsChosenAnew(t *testing.T) {
-	r := newRig(t, "heartbeat.ws.interval", "1s")
-	const n = 40
-	for i := range n {
-		r.rawWS(fmt.Sprintf("user=u-%d", i))
-	}
-	share := func(percent float64) (in int) {
-		for i := range n {
-			if tap.In(fmt.Sprintf("u-%d", i), percent) {
-				in++
-			}
-		}
-		return in
-	}
-	if got := len(r.sampled()); got != 0 {
-		t.Errorf("%d in a sample that is off", got)
-	}
-	for _, percent := range []float64{25, 75, 100, 50, 0} {
-		want := share(percent)
-		r.turn("tap.sample_percent", fmt.Sprint(percent))
-		r.eventually(fmt.Sprintf("%v %% chosen", percent), func() bool { return r.table.totals.Sampled == int64(want) })
-		for _, u := range r.sampled() {
-			if !tap.In(u, percent) {
-				t.Errorf("%s is in the sample of %v %%", u, percent)
-			}
-		}
-	}
-}
-
-func TestTheSampleIsChosenAtTheStart(t *testing.T) {
-	r := newRig(t, "tap.sample_percent", "100")
-	for _, p := range protos {
-		c := r.raw()
-		c.write(request(p, "user=u"))
-		r.eventually("in the sample", func() bool { return r.table.totals.Sampled == 1 && r.table.totals.Open[p] == 1 })
-		c.reset()
-		r.eventually("not any more", func() bool { return r.table.totals.Sampled == 0 && r.table.Live() == 0 })
-	}
-	c := r.raw()
-	for range 2 { // a connection that polls again is chosen again
-		c.ask("user=u")
-		r.eventually("in the sample", func() bool { return r.table.totals.Sampled == 1 })
-		r.send("u", "1", slab.Meta{})
-		c.answer()
-		r.eventually("not between polls", func() bool { return r.table.totals.Sampled == 0 })
-	}
-}
-
-// With several users the first one decides, at the start and later.
-func TestTheFirstUserDecides(t *testing.T) {
-	in, out := "", ""
-	for i := 0; in == "" || out == ""; i++ {
-		if u := fmt.Sprintf("u-%d", i); tap.In(u, 50) {
-			in = u
-		} else {
-			out = u
-		}
-	}
-	f := func(first, second string, want int64) {
-		t.Helper()
-		r := newRig(t, "tap.sample_percent", "50", "heartbeat.ws.interval", "1s")
-		c := r.rawWS("user=" + first + "&user=" + second)
-		c.say(`{"type":"login","user":"third","ref":1}`)
-		c.frame()
-		check := func(when string) {
-			t.Helper()
-			r.do(func() {
-				if got := r.table.totals.Sampled; got != want {
-					t.Errorf("%s before %s: %d in the sample %s, want %d", first, second, got, when, want)
-				}
-			})
-		}
-		check("at the start")
-		rounds := uint32(0)
-		r.turn("tap.sample_percent", "49.99")
-		r.do(func() { rounds = r.table.sweeps + 3 })
-		r.eventually("looked at", func() bool { return r.table.sweeps >= rounds })
-		check("later")
-	}
-	f(in, out, 1)
-	f(out, in, 0)
 }

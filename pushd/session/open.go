@@ -240,7 +240,7 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 		t.due(slot, duePoll, r.Poll)
 	}
 	t.watchSilence(c)
-	t.sample(c, id.Users[0])
+	t.sample(slot, c, id.Users, id.Groups, r.Poll)
 	t.markDirty(slot)
 }
 

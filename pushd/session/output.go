@@ -102,6 +102,7 @@ func (t *Table) send(c *Conn) (int, error) {
 // of a frame that is partly in it, then control frames, then messages.
 func (t *Table) flush(slot uint32, c *Conn) {
 	var out, bytes uint32
+	wire, blocked := t.wire, c.is(flagBlocked)
 	for i := 0; !c.is(flagBlocked | flagDead); i++ {
 		if i == writesPerTurn {
 			t.markDirty(slot)
@@ -119,6 +120,9 @@ func (t *Table) flush(slot uint32, c *Conn) {
 		}
 	}
 	t.account(slot, c, out, bytes)
+	if c.is(flagsTee) && (t.wire != wire || c.is(flagBlocked) && !blocked) {
+		t.teeOut(slot, c, out, t.wire-wire)
+	}
 	if out > 0 && c.proto == push.ProtoPoll {
 		c.set(flagAnswer) // though a gap behind the message may still wait for the socket
 	}
@@ -204,6 +208,7 @@ func (t *Table) sent(slot uint32, c *Conn, headOff, ctl int) (out, bytes uint32)
 			return 0, 0
 		}
 	}
+	t.wire += uint64(n)
 	if n < w.total {
 		t.totals.WouldWait++
 		c.set(flagBlocked)
@@ -270,11 +275,18 @@ func (t *Table) control(slot uint32, c *Conn, b []byte) {
 			t.doom(slot, c, push.CloseGone, err.Error())
 			return
 		}
-		if b = b[max(n, 0):]; len(b) == 0 {
+		n = max(n, 0)
+		t.wire += uint64(n)
+		if n < len(b) {
+			t.totals.WouldWait++
+			c.set(flagBlocked)
+		}
+		if c.is(flagsTee) {
+			t.teeOut(slot, c, 0, uint64(n))
+		}
+		if b = b[n:]; len(b) == 0 {
 			return
 		}
-		t.totals.WouldWait++
-		c.set(flagBlocked)
 	}
 	t.queueControl(slot, c, b)
 }

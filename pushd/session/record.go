@@ -42,7 +42,8 @@ const (
 	flagExpires                   // expires is set
 	flagDead                      // the socket is lost: closed at the end of the turn
 	flagHeld                      // in Table.held: what is queued waits for more
-	flagSampled                   // in the tap's sample
+	flagSampled                   // mirrored by a tee
+	flagTorn                      // was, and has a hole
 )
 
 // Conn is everything a connection is, 144 bytes without pointers. Only the

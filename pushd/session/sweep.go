@@ -20,6 +20,7 @@ func (t *Table) Tick() {
 		return c.gen != e.gen || !c.unfinished()
 	})
 	t.noteKnobs()
+	t.noteTee()
 	t.sweep()
 	t.closeSlow()
 	t.queues.Trim()
@@ -76,7 +77,7 @@ func (t *Table) sweep() {
 		}
 		if c := &t.conns[t.cursor]; c.state == StateOpen {
 			if t.reviewing() {
-				t.review(t.cursor, c)
+				t.watchSilence(c)
 			}
 			t.beat(t.cursor, c)
 		}

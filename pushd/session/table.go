@@ -49,7 +49,7 @@ type Shared struct {
 	Knobs        Knobs
 	QueueKnobs   queue.Knobs
 	RouterKnobs  router.Knobs
-	TapKnobs     tap.Knobs
+	Tap          *tap.Tap     // nil: nothing is mirrored
 	Open         atomic.Int64 // connections of the node, handshakes included
 }
 
@@ -97,6 +97,8 @@ type Table struct {
 	nowMS        uint32
 	queuedBefore uint32
 	tcp          unix.TCPInfo
+	wire         uint64 // bytes that sockets took
+	tee          tee
 
 	totals  stats.Totals
 	counted stats.Totals // what rates have been told
@@ -136,6 +138,9 @@ func NewTable(s *Shared, loop *reactor.Loop, slots int) (*Table, error) {
 		return nil, err
 	}
 	t.out.init()
+	if s.Tap != nil {
+		t.tee.shard = s.Tap.Loop(loop.Index)
+	}
 	t.known = t.copies()
 	return t, nil
 }
@@ -238,6 +243,9 @@ func (t *Table) Ready(data uint64, events uint32) {
 	if events&unix.EPOLLOUT != 0 && c.is(flagBlocked) {
 		c.clear(flagBlocked)
 		t.lastSeen[slot] = t.nowMS // it took bytes: it is alive, if slow
+		if c.is(flagsTee) {
+			t.teeOut(slot, c, 0, 0)
+		}
 		t.markDirty(slot)
 	}
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLERR|unix.EPOLLHUP) != 0 {
@@ -354,6 +362,7 @@ func (t *Table) Turn() (busy bool) {
 	}
 	t.stepWalks()
 	t.stepDrain()
+	joining := t.stepTee()
 	delay := t.Knobs.CoalesceDelay.Get()
 	more := t.releaseHeld(delay)
 	dirty := t.dirty
@@ -371,7 +380,7 @@ func (t *Table) Turn() (busy bool) {
 	t.flushSettled()
 	t.queues.Bin().Flush()
 	t.endTurn()
-	return more || len(t.walks) > 0 && !t.paced() || len(t.dirty) > 0 || len(t.again) > 0 || t.drain.stepping()
+	return more || len(t.walks) > 0 && !t.paced() || len(t.dirty) > 0 || len(t.again) > 0 || t.drain.stepping() || joining
 }
 
 func (t *Table) endTurn() {
