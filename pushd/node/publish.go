@@ -23,7 +23,7 @@ type publishing struct {
 
 func (n *Node) buildPublish() {
 	n.publish.api = publish.New(publish.Config{Loops: n, Router: n.shared.Router, Messages: n.shared.Messages,
-		Receipts: n.shared.Receipts, Sessions: sessions{n}, Knobs: n.knobs.publish, Clock: n.shared.Clock.Now})
+		Receipts: n.shared.Receipts, Sessions: sessions{n}, Knobs: n.knobs.publish, Clock: n.shared.Clock.Now, Tap: n.shared.Tap})
 	n.publish.hook = n.tracePublish
 }
 

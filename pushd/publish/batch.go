@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pushfleet/internal/push"
+	"pushfleet/internal/teewire"
 	"pushfleet/pushd/reactor"
 	"pushfleet/pushd/receipt"
 	"pushfleet/pushd/router"
@@ -22,6 +23,9 @@ type batch struct {
 	hash    maphash.Hash
 	tally   tally
 	send    Send
+
+	mirrored teewire.Message // a local one would escape to the heap
+	scratch  []byte
 }
 
 func (p *Publisher) newBatch() *batch {
@@ -50,6 +54,9 @@ func (b *batch) add(s *Send) {
 }
 
 func (b *batch) toUser(s *Send, user *Text) {
+	if b.mirrors() {
+		b.mirror(s, user)
+	}
 	var id uint64
 	if s.ID.given() {
 		if id = b.idHash(s, user); b.duplicate(id) {
@@ -94,6 +101,9 @@ func (b *batch) absent(o router.Outcome, id uint64) {
 // toMany sends to the members of a group, or to all connections: one item per
 // loop that is concerned.
 func (b *batch) toMany(s *Send) {
+	if b.mirrors() {
+		b.mirror(s, nil)
+	}
 	var id uint64
 	if s.ID.given() {
 		if id = b.idHash(s, &s.Group); b.duplicate(id) {

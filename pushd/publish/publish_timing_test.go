@@ -47,6 +47,16 @@ func crowd(b testing.TB, r *rig, n, lines int) string {
 // them: parse, encode, route, post, settle.
 func batchOf(t testing.TB, users, n int) (run func(), bytes int) {
 	r := newRig(t)
+	return r.batchOf(t, users, n)
+}
+
+func rigBatch(t testing.TB, users, n int) (r *rig, run func()) {
+	r = newRig(t)
+	run, _ = r.batchOf(t, users, n)
+	return r, run
+}
+
+func (r *rig) batchOf(t testing.TB, users, n int) (run func(), bytes int) {
 	r.loops.quiet = true
 	text := []byte(crowd(t, r, users, n))
 	rcpt := r.Receipts.Open()

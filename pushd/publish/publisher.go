@@ -19,6 +19,7 @@ import (
 	"pushfleet/pushd/receipt"
 	"pushfleet/pushd/router"
 	"pushfleet/pushd/slab"
+	"pushfleet/pushd/tap"
 )
 
 // Loops are the event loops of the node. Post leaves a copy of items and says
@@ -46,7 +47,7 @@ var (
 	errStreams  = errors.New("too many publish streams; end one or raise the knob publish.streams_max")
 )
 
-// Config is what New needs; all of it but Sessions must be given.
+// Config is what New needs; all of it but Sessions and Tap must be given.
 type Config struct {
 	Loops    Loops
 	Router   *router.Router
@@ -55,6 +56,7 @@ type Config struct {
 	Sessions Sessions // nil: GET /v1/users shows connection names only, nothing is kicked
 	Knobs    Knobs
 	Clock    func() int64 // ns of the node's clock, as reactor.Clock.Now
+	Tap      *tap.Tap     // nil: no messages are mirrored
 }
 
 // Publisher serves the API. Its methods may be called from any goroutine.

@@ -51,12 +51,17 @@ func (s *Send) appendTail(dst []byte, user *Text) []byte {
 	start := len(dst)
 	dst = append(dst, s.Data...)
 	if s.breaks {
-		// Strings hold no raw control characters, so these are white space.
-		for i, c := range dst[start:] {
-			if c == '\n' || c == '\r' {
-				dst[start+i] = ' '
-			}
-		}
+		unbreak(dst[start:])
 	}
 	return append(dst, tailEnd...)
+}
+
+// unbreak makes one line of a JSON value. Strings hold no raw control
+// characters, so its line breaks are white space.
+func unbreak(b []byte) {
+	for i, c := range b {
+		if c == '\n' || c == '\r' {
+			b[i] = ' '
+		}
+	}
 }
