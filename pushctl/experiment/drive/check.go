@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"pushfleet/internal/knob"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/internal/swarm"
 )
@@ -30,10 +31,30 @@ func (d *Driver) check() error {
 	if !s.Shadow {
 		d.warnings = append(d.warnings, fmt.Sprintf("%s was not started with --shadow: it takes other clients too and obeys its fleet", s.Node))
 	}
+	d.between = bufferBytes(d.unsent(ctx), d.opts.Window)
 	if d.target = d.opts.Clients; !d.target.IsValid() {
 		d.target, err = clientAddr(s, d.opts.Shadow.Addr())
 	}
 	return err
+}
+
+// unsentDefault is what the shadow is taken to have in unsentKnob if it does
+// not say.
+const (
+	unsentKnob    = "socket.unsent_bytes_max"
+	unsentDefault = 32 << 10
+)
+
+// unsent asks how much the shadow's sockets take beyond what they may send.
+func (d *Driver) unsent(ctx context.Context) int64 {
+	k, err := d.opts.Shadow.Knob(ctx, unsentKnob)
+	if err != nil {
+		return unsentDefault
+	}
+	r := knob.NewRegistry() // knows how sizes are written
+	v := r.Bytes(knob.Spec{Name: unsentKnob, Help: "As the shadow has it."}, unsentDefault, 0, 1<<30)
+	_, _ = r.Set(unsentKnob, k.Value, "", "") // or it is not understood
+	return v.Get()
 }
 
 // empty waits until the shadow has no clients.

@@ -12,9 +12,6 @@ import (
 // waitingMax bounds the commands that wait for a connection to open.
 const waitingMax = 256
 
-// smallWindow is the window of a client that did not read when the tee began.
-const smallWindow = 2 << 10
-
 // answerWait is how long the shadow may take to answer a poll that production
 // has answered.
 const answerWait = time.Second
@@ -30,9 +27,12 @@ type mirrored struct {
 	slots   []int32 // of the copies; -1: ended. The first is the one whose state counts
 	dialing int     // of them, not answered
 
-	held    bool
-	asked   bool     // to be held, with the request
-	credit  uint32   // granted while the first is not open
+	held   bool
+	asked  bool   // to be held, with the request
+	credit uint32 // granted since it is held, for copies that are not open
+	// What production's socket takes first, without anything being read here.
+	owedBytes, owedFrames uint32
+
 	further [][]byte // commands for what did not fit the request
 	waiting [][]byte // commands of the client, until all copies have been answered
 	queued  uint64   // of them, of records that wait for the first copy
@@ -70,6 +70,9 @@ func (d *Driver) open(rec *record) {
 		d.leave(old, notDropped)
 	}
 	c := &mirrored{id: o.Conn, proto: o.Proto, users: o.Users, joined: o.Joined, held: o.Blocked, asked: o.Blocked}
+	if o.Blocked {
+		c.owedBytes, c.owedFrames = d.between, o.Queued
+	}
 	d.conns[o.Conn] = c
 	if slices.ContainsFunc(o.Users, func(u string) bool { return d.users[u] }) {
 		d.refuse(c, dropTorn)
@@ -118,9 +121,6 @@ func (d *Driver) dial(c *mirrored, o *teewire.Open, number int) error {
 	}
 	if o.Resume {
 		r.Query += "&resume=1"
-	}
-	if o.Blocked {
-		r.Window = smallWindow
 	}
 	n := d.free[len(d.free)-1]
 	if err := d.swarm.Dial(int(n), r); err != nil {

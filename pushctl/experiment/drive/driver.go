@@ -40,6 +40,7 @@ type Driver struct {
 	bytesN   int
 	messages *sender
 	swarm    *swarm.Swarm
+	between  uint32 // bytes that the buffers between the shadow and a client that does not read take
 
 	wake chan struct{} // for replay: something has changed
 	room chan struct{} // for read: the queue has shrunk

@@ -13,6 +13,7 @@ type record struct {
 	conn    uint64
 	from    int64 // of Torn: time of the record before it
 	bytes   uint32
+	frames  uint32
 	queued  uint32
 	kind    teewire.Kind
 	blocked bool
@@ -38,7 +39,8 @@ func keep(r *teewire.Reader, k teewire.Kind, at int64) record {
 		rec.conn, rec.body = r.In.Conn, data
 		rec.size += len(data)
 	case teewire.KindOut:
-		rec.conn, rec.bytes, rec.queued, rec.blocked = r.Out.Conn, r.Out.Bytes, r.Out.Queued, r.Out.Blocked
+		rec.conn, rec.bytes, rec.frames = r.Out.Conn, r.Out.Bytes, r.Out.Frames
+		rec.queued, rec.blocked = r.Out.Queued, r.Out.Blocked
 	case teewire.KindPublish:
 		p := r.Publish
 		p.Data = bytes.Clone(p.Data)

@@ -1,7 +1,6 @@
 package drive
 
 import (
-	"math"
 	"slices"
 
 	"pushfleet/internal/push"
@@ -57,40 +56,6 @@ func (d *Driver) known(id uint64) (*mirrored, why) {
 		return nil, dropLost
 	}
 	return nil, c.why
-}
-
-// out replays the pace at which a client read. What its socket took while it
-// held production up may be read here too; it was blocked as long as anything
-// waited.
-func (d *Driver) out(rec *record) {
-	c, w := d.known(rec.conn)
-	if c == nil {
-		if over := d.conns[rec.conn]; over != nil && over.why == notDropped {
-			d.books.replay(rec.kind) // of a poll: its answer
-			return
-		}
-		d.books.drop(rec.kind, w)
-		return
-	}
-	var err error
-	switch {
-	case rec.blocked && !c.held:
-		c.held, c.credit = true, 0
-		d.books.held++
-		err = d.each(c, d.swarm.Hold)
-	case c.held && !rec.blocked && rec.queued == 0:
-		c.held = false
-		d.books.held--
-		err = d.each(c, d.swarm.Free)
-	case c.held && rec.bytes > 0:
-		c.credit += min(rec.bytes, math.MaxUint32-c.credit)
-		err = d.each(c, func(n int) error { return d.swarm.Grant(n, rec.bytes) })
-	}
-	if err != nil {
-		d.leaveOut(rec, dropFull)
-		return
-	}
-	d.books.replay(rec.kind)
 }
 
 // each gives an order to all copies that are open; those that are not get it
