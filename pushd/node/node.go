@@ -31,6 +31,7 @@ import (
 	"pushfleet/pushd/session"
 	"pushfleet/pushd/slab"
 	"pushfleet/pushd/stats"
+	"pushfleet/pushd/tap"
 	"pushfleet/pushd/tune"
 )
 
@@ -55,6 +56,7 @@ type Node struct {
 	private  private
 	usage    usage
 	shares   shares
+	tap      *tap.Tap
 	publish  publishing
 	tuner    *tune.Tuner
 	recorder *recorder.Recorder
@@ -164,6 +166,8 @@ func (n *Node) build() error {
 		QueueKnobs:   n.knobs.queue,
 		RouterKnobs:  n.knobs.router,
 	}
+	n.tap = n.newTap()
+	n.shared.Tap = n.tap
 	for _, a := range config.AddrPorts(n.cfg.Listen) {
 		n.listen = append(n.listen, &reactor.Listener{Addr: a})
 	}
@@ -284,6 +288,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	n.recorder.Close()
 	left := n.shared.Open.Load()
 	n.endLoops()
+	n.tap.Stop(tap.EndDrain) // after the goodbyes, which it mirrors
 	n.endKeeper(ctx)
 	n.closePrivate(ctx)
 	close(n.stop)

@@ -21,7 +21,7 @@ type private struct {
 func (n *Node) startPrivate() error {
 	mux := http.NewServeMux()
 	admin.New(admin.Config{Source: n, Knobs: n.knobs.registry, Closed: n.shared.Closed, Version: n.version(),
-		Ready: n.Ready, Histograms: n.histograms, Recorder: n.recorder, Watcher: n, Keeper: n.keeperMetrics(), Log: n.log, Limits: n.knobs.admin}).Register(mux)
+		Ready: n.Ready, Histograms: n.histograms, Recorder: n.recorder, Tap: mirror{n.tap}, Watcher: n, Keeper: n.keeperMetrics(), Log: n.log, Limits: n.knobs.admin}).Register(mux)
 	n.publish.api.Handle(mux)
 
 	tcp, err := net.Listen("tcp", n.cfg.Private)

@@ -83,6 +83,8 @@ func (n *Node) stats(ctx context.Context, pss bool) pushdapi.Stats {
 	n.fillProcess(&s, pss)
 	s.Follow, s.KnobsChanged = n.followed(), n.changed.count(n.knobs.registry)
 	n.fillShadow(&s)
+	books := n.tap.Status()
+	s.Tap = &books
 	return s
 }
 

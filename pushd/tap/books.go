@@ -55,6 +55,11 @@ func (t *Tap) sum() (all sum) {
 func (t *Tap) Status() pushdapi.Tap {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.status()
+}
+
+// status needs t.mu.
+func (t *Tap) status() pushdapi.Tap {
 	r := t.last
 	if r == nil {
 		return pushdapi.Tap{}

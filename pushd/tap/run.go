@@ -67,12 +67,13 @@ func (t *Tap) finish(r *run) {
 	for _, s := range t.shards() {
 		s.drop()
 	}
-	s := t.Status()
-	t.Log.Info("tee ended", "to", r.o.To, "reason", s.EndReason, "detail", s.EndDetail, "bytes", s.Bytes,
-		"connections_torn", s.Torn, "dropped", s.DroppedBy, "cpu_seconds", s.CPUSeconds)
 	t.mu.Lock()
+	s := t.status()
+	addUp(&t.ended, s)
 	t.busy = false
 	t.mu.Unlock()
+	t.Log.Info("tee ended", "to", r.o.To, "reason", s.EndReason, "detail", s.EndDetail, "bytes", s.Bytes,
+		"connections_torn", s.Torn, "dropped", s.DroppedBy, "cpu_seconds", s.CPUSeconds)
 }
 
 // drop forgets all but the books.

@@ -46,6 +46,8 @@ type Tap struct {
 	busy bool   // a Run has not returned
 	last *run   // the tee under way, or the last one; nil before the first
 	runs uint64 // tees so far
+	// ended has the books of those that have ended.
+	ended pushdapi.Tap
 }
 
 // State is what loops adapt to.
