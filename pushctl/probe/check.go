@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -33,8 +34,8 @@ type Facts struct {
 	Missing                []string // capabilities
 	BTF, HostPIDs          bool
 	// Errors of trying; nil is success.
-	Breakpoints, Ring, Locks, Names error
-	Cost                            Cost
+	Breakpoints, Ring, Locks, Names, Net error
+	Cost                                 Cost
 }
 
 // Look tries what this host allows, on this very process. It takes some 50 ms.
@@ -53,6 +54,7 @@ func Look() Facts {
 	f.Cost, f.Breakpoints = Calibrate()
 	f.Ring = tryRing()
 	f.Locks = tryLocks()
+	f.Net = tryNet()
 	_, f.Names = kernelNames(true)
 	return f
 }
@@ -84,6 +86,30 @@ func tryLocks() error {
 		return err
 	}
 	return ls.Close()
+}
+
+// tryNet looks at the sockets of this very process once.
+func tryNet() error {
+	t, err := FindAny(os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	objs, err := loadNet(nil)
+	if err != nil {
+		return err
+	}
+	defer objs.Close()
+	w, err := watchNet(t, objs, &NetOptions{})
+	if err != nil {
+		return err
+	}
+	defer w.files.Close()
+	ls, err := tracepoints(objs.Retransmitted, objs.Reset)
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.look(), ls.Close())
 }
 
 // wantedCaps are the capabilities that probes use.
@@ -130,6 +156,7 @@ func Check(f Facts) CheckReport {
 	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", "Linux 6.6 or later, for uprobe_multi")
 	add("ring buffer", f.Ring == nil, tried(f.Ring), "gc", "Linux 5.8 or later")
 	add("lock tracepoints", f.Locks == nil, tried(f.Locks), "lock --kernel", "Linux 5.19 or later, for lock:contention_begin")
+	add("sockets", f.Net == nil, tried(f.Net), "net", "Linux 6.1 or later, for the files of one process")
 	add("kernel names", f.Names == nil, tried(f.Names), "lock --kernel, cpu", "CAP_SYSLOG, or sysctl kernel.kptr_restrict=1")
 	add("process numbers", f.HostPIDs, host(f.HostPIDs), "lock --kernel, cpu, sched", "run pushctl outside of the container")
 	if f.Breakpoints == nil {

@@ -39,6 +39,7 @@ func TestCheck(t *testing.T) {
 	f(func(h *Facts) { h.Breakpoints = errors.New("nope") }, "breakpoints", "nope", "6.6")
 	f(func(h *Facts) { h.Ring = errors.New("nope") }, "ring buffer", "nope", "5.8")
 	f(func(h *Facts) { h.Locks = errors.New("nope") }, "lock tracepoints", "nope", "5.19")
+	f(func(h *Facts) { h.Net = errors.New("nope") }, "sockets", "nope", "6.1")
 	f(func(h *Facts) { h.Names = errors.New("nope") }, "kernel names", "nope", "CAP_SYSLOG")
 	f(func(h *Facts) { h.HostPIDs = false }, "process numbers", "a container's", "outside")
 	if r := Check(fineHost()); r.Missing() != 0 || r.Cost == nil || r.Cost.Push != 400 {
@@ -55,7 +56,7 @@ func TestLookAtThisHost(t *testing.T) {
 		t.Skip("what works is only known to root")
 	}
 	allowed(t)
-	if h.Breakpoints != nil || h.Ring != nil || h.Cost.Push <= 0 || h.Cost.Return <= 0 {
+	if h.Breakpoints != nil || h.Ring != nil || h.Net != nil || h.Cost.Push <= 0 || h.Cost.Return <= 0 {
 		t.Errorf("%+v", h)
 	}
 }

@@ -121,7 +121,7 @@ func TestNetFindsLoss(t *testing.T) {
 	var quiet *NetReport
 	r := watchTCP(t, p, NetOptions{}, func() {
 		quiet = watchTCP(t, twin, NetOptions{}, func() {
-			for range 40 {
+			for range 20 {
 				p.do("write 20000")
 				p.read(20000)
 				twin.do("write 2000")
