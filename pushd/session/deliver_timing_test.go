@@ -23,8 +23,9 @@ func BenchmarkDeliver(b *testing.B) {
 // batch fills two writes and half a socket.
 const batch = 2 * framesPerWrite
 
-func deliver(b *testing.B, set ...string) {
-	r := newRig(b, set...)
+func deliver(b *testing.B, set ...string) { deliverOn(b, newRig(b, set...)) }
+
+func deliverOn(b *testing.B, r *rig) {
 	c := r.rawWS("user=u")
 	_ = c.SetDeadline(time.Time{})
 	var read atomic.Int64

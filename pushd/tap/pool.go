@@ -14,8 +14,6 @@ const (
 	// recordSmall is what a chunk has room for beyond its size, so that it need
 	// not grow for the record that fills it.
 	recordSmall = 8 << 10
-	// chunksKept are held for reuse when nothing waits.
-	chunksKept = 16
 )
 
 // chunkSize shares buffer bytes among shards, each of which fills one chunk
@@ -70,15 +68,20 @@ func (p *pool) more(c *chunk, n int) bool {
 	}
 	p.used += int64(n)
 	c.extra += int64(n)
+	for len(p.free) > 0 && p.used+int64(len(p.free))*p.cost() > p.max() {
+		p.free = p.free[:len(p.free)-1]
+	}
+	clear(p.free[len(p.free):cap(p.free)])
 	return true
 }
 
-// give takes a chunk back. One that has grown is left to the collector.
+// give takes a chunk back and keeps it: those that were out together are within
+// the bound. One that has grown is left to the collector.
 func (p *pool) give(c *chunk) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.used -= p.cost() + c.extra
-	if c.extra == 0 && len(p.free) < chunksKept {
+	if c.extra == 0 && p.used+int64(len(p.free)+1)*p.cost() <= p.max() {
 		c.Reset()
 		p.free = append(p.free, c)
 	}

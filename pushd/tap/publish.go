@@ -1,6 +1,10 @@
 package tap
 
-import "pushfleet/internal/teewire"
+import (
+	"slices"
+
+	"pushfleet/internal/teewire"
+)
 
 // Publish mirrors a message that the node was given, if its user is in the
 // sample; messages to groups and to everybody always. The time is made one
@@ -54,7 +58,7 @@ func (s *Shard) append(m *teewire.Message) {
 	to.At = s.at(m.At)
 	s.scratch = s.scratch[:0]
 	if s.run.o.Redact != teewire.RedactOff {
-		s.scratch = append(s.scratch, m.Data...)
+		s.scratch = slices.Grow(s.scratch, len(m.Data))[:len(m.Data)]
 		blank(s.scratch)
 		to.Data = s.scratch
 	}

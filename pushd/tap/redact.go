@@ -18,11 +18,19 @@ func blank(value []byte) {
 		value[0] = '0'
 		return
 	}
-	for i := range value {
-		value[i] = 'x'
-	}
+	cross(value)
 	if n := len(value); n > 0 {
 		value[0], value[n-1] = '"', '"'
+	}
+}
+
+// cross overwrites all, doubling what is written.
+func cross(b []byte) {
+	if len(b) > 0 {
+		b[0] = 'x'
+	}
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 
@@ -32,9 +40,7 @@ func blank(value []byte) {
 // left.
 func (s *Shard) redactCommand(b []byte, known bool) {
 	if !known {
-		for i := range b {
-			b[i] = 'x'
-		}
+		cross(b)
 		return
 	}
 	degree := s.run.o.Redact

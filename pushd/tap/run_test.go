@@ -300,7 +300,7 @@ func TestALoopThatIsLate(t *testing.T) {
 // feed sends bytes at a rate until the tee has ended or seconds are over.
 func feed(r *rig, perSecond, seconds int) {
 	for range seconds * 20 {
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 		for range perSecond / 20 / 1000 {
 			r.publish("", "g", 1000-20)
 		}
