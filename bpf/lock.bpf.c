@@ -5,7 +5,7 @@
 #include "probe.h"
 
 /* Kinds of locks: cookies of the breakpoints, and what kernel locks become. */
-enum kind { MUTEX = 1, RLOCK = 2, WLOCK = 3, HOLDER = 4, KERNEL = 5 };
+enum kind { MUTEX = 1, RLOCK = 2, WLOCK = 3, HOLDER = 4, KERNEL = 5, RUNTIME = 6 };
 
 /* What a site is split by; the same order as in lock.go. */
 enum split { SITE = 0, LOCK = 1, GOROUTINE = 2 };
@@ -85,12 +85,15 @@ static __always_inline u64 part(u64 lock, u64 goid)
 	return split == LOCK ? lock : split == GOROUTINE ? goid : 0;
 }
 
-/* r14 is the goroutine, ax the lock. */
+/* r14 is the goroutine, ax the lock; of the runtime's own locks it is not known
+ * where their threads sleep. */
 SEC("uprobe.multi")
 int wait_begin(struct pt_regs *ctx)
 {
 	struct start_key k = { .who = ctx->r14, .kind = bpf_get_attach_cookie(ctx) };
-	struct start s = { .lock = ctx->ax, .kstack = -1 };
+	struct start s = { .kstack = -1 };
+	if (k.kind != RUNTIME)
+		s.lock = ctx->ax;
 	count(HITS);
 	s.stack = stack_of(ctx, BPF_F_USER_STACK);
 	bpf_probe_read_user(&s.goid, sizeof(s.goid), (void *)(ctx->r14 + off_goid));

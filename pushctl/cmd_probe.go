@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func probeFlags(hist bool, more ...cli.Flag) []cli.Flag {
 	flags := []cli.Flag{
 		&cli.IntFlag{Name: "pid", Usage: "probe process `N`; --node ADDR instead: the node's"},
 		&cli.DurationFlag{Name: "duration", Aliases: []string{"d"}, Value: probeDuration, Usage: "watch for `TIME` (10s)"},
-		&cli.StringFlag{Name: "max-cpu", Value: "2%", Usage: "detach when the probe takes more than `SHARE` of a processor; 0 for no bound (2%)"},
+		&cli.StringFlag{Name: "max-cpu", Value: "2%", Usage: "take at most `SHARE` of a processor: lock pauses for it, others detach; 0 for no bound (2%)"},
 	}
 	if hist {
 		flags = append(flags, &cli.BoolFlag{Name: "hist", Usage: "also show a histogram"})
@@ -154,15 +155,29 @@ func runLine(r *probe.Run, seen string) string {
 		table.Percent(100*r.CostCPU), r.Lost.String())
 }
 
-// endLines say why a probe ended before its time.
+// endLines say why a probe ended before its time, or did not watch all of it.
 func endLines(r *probe.Run) []string {
-	switch r.End {
-	case probe.EndBudget:
-		return []string{fmt.Sprintf("detached after %.1f s: it took %s of a processor, more than --max-cpu allows", r.Seconds, table.Percent(100*r.CostCPU))}
-	case probe.EndExited:
+	switch {
+	case r.End == probe.EndExited:
 		return []string{fmt.Sprintf("the process ended after %.1f s", r.Seconds)}
+	case r.Parts > 1:
+		share := r.Watched / max(r.Seconds, 1e-9)
+		lines := []string{fmt.Sprintf("watched %s of the time, in %d parts, to stay within --max-cpu %s", table.Percent(100*share), r.Parts, table.Percent(100*r.MaxCPU)),
+			fmt.Sprintf("for all of the time, multiply counts and totals by %.1f, or add --max-cpu %s", 1/max(share, 1e-9), enough(r))}
+		if r.Lost.Cut > 0 {
+			lines = append(lines, fmt.Sprintf("%s cut off by the pauses and not counted", table.Plural(int64(r.Lost.Cut), "wait")))
+		}
+		return lines
+	case r.End == probe.EndBudget:
+		return []string{fmt.Sprintf("detached after %.1f s: it took %s of a processor, and --max-cpu allows %s", r.Seconds, table.Percent(100*r.Watching()), table.Percent(100*r.MaxCPU)),
+			fmt.Sprintf("to watch for longer, add --max-cpu %s (--min does not make it cheaper)", enough(r))}
 	}
 	return nil
+}
+
+// enough is a bound under which a probe would not have had to leave.
+func enough(r *probe.Run) string {
+	return fmt.Sprintf("%.0f%%", min(100, math.Ceil(150*r.Watching())))
 }
 
 // histWidth is the longest bar of a histogram.

@@ -60,6 +60,11 @@ func (p *probing) gc(c *cli.Context, assist bool) error {
 	for _, c := range r.Cycles {
 		rows = append(rows, c)
 	}
+	if !p.forPeople() { // documents have no place for it
+		for _, l := range by.lines() {
+			fmt.Fprintln(p.err, l)
+		}
+	}
 	lines := func() []string { return append(by.lines(), gcLines(r, p.hist)...) }
 	if err := p.print(&view{docs: []any{r}, rows: rows, lines: lines}); err != nil {
 		return err

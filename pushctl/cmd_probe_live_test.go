@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"pushfleet/internal/pushdapi"
 	"pushfleet/internal/testnode"
 	"pushfleet/pushctl/probe"
 )
@@ -23,6 +24,10 @@ func TestProbeGCOfNode(t *testing.T) {
 		t.Skipf("this host does not allow probes: %v", err)
 	}
 	n := testnode.Start(t, nil)
+	n.Eventually("the recorder writes", func(*pushdapi.Stats) bool {
+		s, err := n.API.RecState(t.Context())
+		return err == nil && s.On && s.Records > 0
+	})
 	var over atomic.Bool
 	done := make(chan struct{})
 	go func() { // ended by over

@@ -23,14 +23,14 @@ func probeLockCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "lock", Usage: "contended locks of a process, its own and the kernel's",
 		UsageText: "pushctl probe lock --pid N [--go|--kernel] [--min TIME] [--by WHAT]",
-		Description: `Shows each line that waits for a sync.Mutex or sync.RWMutex and how long, and which locks of the kernel the process waits for. A wait lasts until the goroutine runs again, so it includes the run queue; short ones that end by spinning count too, see --min. Contended locks cost the process a few µs per wait while it is probed.
+		Description: `Shows each line that waits for a sync.Mutex or sync.RWMutex and how long, which locks of Go's runtime put its threads to sleep (channels, timers, the scheduler, the heap), and which locks of the kernel the process waits for. A wait lasts until the goroutine runs again, so it includes the run queue; short ones that end by spinning count too, see --min. Contended locks cost the process a few µs per wait while it is probed.
 
   pushctl probe lock --pid 4711 --holders
   pushctl probe lock --pid 4711 --go --by lock --min 100us
   pushctl probe lock --pid 4711 --flame lock.svg --pprof lock.pb.gz
   pushctl probe lock --pid 4711 --interval 1s --duration 1m`,
 		Flags: probeFlags(true, append(stackFlags(),
-			&cli.BoolFlag{Name: "go", Usage: "only locks of Go"},
+			&cli.BoolFlag{Name: "go", Usage: "only locks of Go and its runtime"},
 			&cli.BoolFlag{Name: "kernel", Usage: "only locks of the kernel"},
 			&cli.BoolFlag{Name: "both", Usage: "both (what is done without any of the three)"},
 			&cli.DurationFlag{Name: "interval", Aliases: []string{"i"}, Usage: "show what was seen so far every `TIME`"},
@@ -133,19 +133,16 @@ func (p *probing) locks(c *cli.Context, o probe.LockOptions, key func(*probe.Sit
 
 // lockLines is the screen of a report.
 func lockLines(r *probe.LockReport, top int, hist bool) []string {
-	lines := append([]string{runLine(&r.Run, table.Plural(int64(r.Go.Count+r.Kernel.Count), "contended wait"))}, endLines(&r.Run)...)
-	for _, part := range []struct {
-		head     string
-		inKernel bool
-	}{{"GO LOCKS", false}, {"KERNEL LOCKS", true}} {
+	lines := append([]string{runLine(&r.Run, table.Plural(int64(r.Go.Count+r.Runtime.Count+r.Kernel.Count), "contended wait"))}, endLines(&r.Run)...)
+	for _, head := range []string{headGo, headRuntime, headKernel} {
 		var sites []probe.Site
 		for _, s := range r.Sites {
-			if s.InKernel == part.inKernel {
+			if lockHead(&s) == head {
 				sites = append(sites, s)
 			}
 		}
 		if len(sites) > 0 {
-			lines = append(append(lines, ""), lockPart(part.head, sites, r.By, top)...)
+			lines = append(append(lines, ""), lockPart(head, sites, r.By, top)...)
 		}
 	}
 	if len(r.Sites) == 0 {
@@ -159,6 +156,23 @@ func lockLines(r *probe.LockReport, top int, hist bool) []string {
 		lines = append(append(lines, ""), histLines(r.Hist)...)
 	}
 	return lines
+}
+
+// Headings of the parts of a screen.
+const (
+	headGo      = "GO LOCKS"
+	headRuntime = "RUNTIME LOCKS"
+	headKernel  = "KERNEL LOCKS"
+)
+
+func lockHead(s *probe.Site) string {
+	switch {
+	case s.InKernel:
+		return headKernel
+	case s.Kind == probe.KindRuntime:
+		return headRuntime
+	}
+	return headGo
 }
 
 func lockPart(head string, sites []probe.Site, by probe.By, top int) []string {
@@ -182,9 +196,12 @@ func lockSite(s *probe.Site, by probe.By) []string {
 		kind += fmt.Sprintf("g%d ", s.Goroutine)
 	}
 	lines := []string{placeLine(kind, f)}
-	if s.InKernel {
+	switch {
+	case s.InKernel:
 		way := append(slices.Clone(s.KernelSite()), shortFunc(f.Func))
 		lines[0] = table.Cut(kind+table.Safe(strings.Join(way, " ← ")), table.Columns)
+	case s.Kind == probe.KindRuntime:
+		lines[0] = runtimeLine(kind, s.Stack)
 	}
 	lines = append(lines, timesLine(&s.Times))
 	for _, h := range s.Holders[:min(len(s.Holders), holdersTop)] {
@@ -196,6 +213,21 @@ func lockSite(s *probe.Site, by probe.By) []string {
 		}
 	}
 	return lines
+}
+
+// runtimeLine is the function of the runtime that takes a lock, and the line of
+// the program that it works for, if there is one.
+func runtimeLine(kind string, s probe.Stack) string {
+	var way []string
+	for _, fn := range s.RuntimeSite() {
+		way = append(way, strings.TrimPrefix(shortFunc(fn), "runtime.")) // the kind says that
+	}
+	f := s.Site()
+	f.Func = strings.Join(way, " ← ")
+	if len(way) < 2 {
+		f.File = "" // a line of the runtime says little
+	}
+	return placeLine(kind, f)
 }
 
 // placeLine is a function, and its file at the right.

@@ -14,18 +14,20 @@ import (
 )
 
 func someRun() probe.Run {
-	return probe.Run{PID: 4711, Name: "pushd", Version: "go1.26.8", Seconds: 10, End: probe.EndTime, CostCPU: 0.003}
+	return probe.Run{PID: 4711, Name: "pushd", Version: "go1.26.8", Seconds: 10, Watched: 10, Parts: 1, MaxCPU: 0.02, End: probe.EndTime, CostCPU: 0.003}
 }
 
 func someLocks() *probe.LockReport {
 	at := func(fn, file string, line int) probe.Stack {
 		return probe.Stack{{Func: "internal/sync.(*Mutex).lockSlow"}, {Func: fn, File: file, Line: line}}
 	}
-	return &probe.LockReport{Run: someRun(), By: probe.BySite, Go: probe.Times{Count: 4113}, Kernel: probe.Times{Count: 41},
+	return &probe.LockReport{Run: someRun(), By: probe.BySite, Go: probe.Times{Count: 4113}, Runtime: probe.Times{Count: 8}, Kernel: probe.Times{Count: 41},
 		Sites: []probe.Site{
 			{Kind: "mutex", Times: probe.Times{Count: 3901, Total: 0.412, P50: 31e-6, P99: 1.9e-3, Max: 0.02}, Stack: at("pushfleet/pushd/router.(*shard).bind", "/src/pushd/router/shard.go", 88),
 				Holders: []probe.Holder{{Count: 3900, Stack: at("pushfleet/pushd/router.(*shard).walk", "/src/pushd/router/shard.go", 131)}}},
 			{Kind: "rlock", Times: probe.Times{Count: 212, Total: 0.018, P50: 120e-9, P99: 0.4e-3, Max: 0.5e-3}, Stack: at("main.take", "limits.go", 54)},
+			{Kind: probe.KindRuntime, Times: probe.Times{Count: 8, Total: 0.024, P50: 2e-3, P99: 13e-3, Max: 13e-3}, Stack: probe.Stack{{Func: "runtime.semasleep"},
+				{Func: "runtime.lock2"}, {Func: "runtime.sellock"}, {Func: "runtime.selectgo"}, {Func: "pushfleet/pushd/reactor.(*Loop).flush", File: "/src/loop.go", Line: 7}}},
 			{Kind: "spin", InKernel: true, Times: probe.Times{Count: 41, Total: 1.1e-3, P50: 9e-6, P99: 0.1e-3, Max: 0.1e-3},
 				Frames: []string{"_raw_spin_lock", "try_to_wake_up", "ep_poll_callback"}, Stack: at("pushfleet/pushd/reactor.(*Loop).flush", "loop.go", 7)},
 		},
@@ -50,13 +52,17 @@ func TestLockScreen(t *testing.T) {
 		}
 	}
 	f(func(*probe.LockReport) {}, 1, true, `
-pushd[4711] go1.26.8, 10.0 s, 4,154 contended waits, cost 0.3 % cpu, lost 0
+pushd[4711] go1.26.8, 10.0 s, 4,162 contended waits, cost 0.3 % cpu, lost 0
 
 GO LOCKS             waits     total       p50       p99       max
 mutex   router.(*shard).bind                                  router/shard.go:88
                      3,901    412 ms     31 µs    1.9 ms     20 ms
         held by 3,900× router.(*shard).walk                  router/shard.go:131
 and 1 more site: --top 2 shows them
+
+RUNTIME LOCKS        waits     total       p50       p99       max
+runtime selectgo ← reactor.(*Loop).flush                           src/loop.go:7
+                         8     24 ms    2.0 ms     13 ms     13 ms
 
 KERNEL LOCKS         waits     total       p50       p99       max
 spin    try_to_wake_up ← ep_poll_callback ← reactor.(*Loop).flush
@@ -67,11 +73,32 @@ spin    try_to_wake_up ← ep_poll_callback ← reactor.(*Loop).flush
    512 ns to      1 µs          0
      1 µs to      2 µs          1  ▏`)
 	f(func(r *probe.LockReport) {
-		r.Sites, r.Waiting, r.Go.Count, r.Kernel.Count, r.End, r.CostCPU, r.Lost.Stacks = nil, nil, 0, 0, probe.EndBudget, 0.031, 3
+		r.Sites, r.Waiting, r.Go.Count, r.Runtime.Count, r.Kernel.Count, r.End, r.CostCPU, r.Lost.Stacks = nil, nil, 0, 0, 0, probe.EndBudget, 0.031, 3
 	}, 1, false, `
 pushd[4711] go1.26.8, 10.0 s, 0 contended waits, cost 3.1 % cpu, lost 3 stacks
-detached after 10.0 s: it took 3.1 % of a processor, more than --max-cpu allows
+detached after 10.0 s: it took 3.1 % of a processor, and --max-cpu allows 2 %
+to watch for longer, add --max-cpu 5% (--min does not make it cheaper)
 nobody waited for a lock`)
+}
+
+func TestEndLines(t *testing.T) {
+	f := func(change func(*probe.Run), want string) {
+		t.Helper()
+		r := someRun()
+		change(&r)
+		if got := strings.Join(endLines(&r), "\n"); got != strings.TrimPrefix(want, "\n") {
+			t.Errorf("%s\nwant%s", got, want)
+		}
+	}
+	f(func(*probe.Run) {}, "")
+	f(func(r *probe.Run) { r.End = probe.EndExited }, "the process ended after 10.0 s")
+	f(func(r *probe.Run) { r.Watched, r.Parts, r.CostCPU, r.Lost.Cut = 2.1, 5, 0.02, 12 }, `
+watched 21 % of the time, in 5 parts, to stay within --max-cpu 2 %
+for all of the time, multiply counts and totals by 4.8, or add --max-cpu 15%
+12 waits cut off by the pauses and not counted`)
+	f(func(r *probe.Run) { r.End, r.Seconds, r.Watched, r.CostCPU = probe.EndBudget, 0.5, 0.5, 0.9 }, `
+detached after 0.5 s: it took 90 % of a processor, and --max-cpu allows 2 %
+to watch for longer, add --max-cpu 100% (--min does not make it cheaper)`)
 }
 
 func TestGCScreen(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 	"pushfleet/bpf"
 	"pushfleet/pushctl/probe/gobin"
@@ -21,6 +22,7 @@ const (
 	kindLock
 	kindHolder
 	kindKernel
+	kindRuntime
 )
 
 // By is what contended waits are told apart by.
@@ -40,7 +42,7 @@ func Ways() []By { return []By{BySite, ByStack, ByLock, ByGoroutine} }
 // LockOptions are those of a probe of locks.
 type LockOptions struct {
 	Options
-	Go, Kernel bool          // which locks; at least one
+	Go, Kernel bool          // which locks; at least one. Go is those of package sync and of its runtime
 	Min        time.Duration // shorter waits are not counted
 	By         By
 	Holders    bool              // also who keeps Go's locks
@@ -52,7 +54,8 @@ type LockOptions struct {
 type LockReport struct {
 	Run
 	By      By      `json:"by"`
-	Go      Times   `json:"go_waits"`
+	Go      Times   `json:"go_waits"`      // of package sync
+	Runtime Times   `json:"runtime_waits"` // that put a thread to sleep; shorter ones spin and are not seen
 	Kernel  Times   `json:"kernel_waits"`
 	Sites   []Site  `json:"sites"` // largest total first
 	Waiting []Still `json:"still_waiting"`
@@ -63,7 +66,7 @@ type LockReport struct {
 
 // Site is contended waits of one place.
 type Site struct {
-	Kind      string   `json:"kind"` // mutex, rlock, lock; of the kernel spin, read, write, rtmutex, percpu, mutex
+	Kind      string   `json:"kind"` // mutex, rlock, lock; runtime; of the kernel spin, read, write, rtmutex, percpu, mutex
 	InKernel  bool     `json:"in_kernel"`
 	Lock      uint64   `json:"lock,omitempty"`
 	Goroutine uint64   `json:"goroutine,omitempty"`
@@ -154,12 +157,15 @@ func (t *Target) loadLock(o *LockOptions) (*bpf.LockObjects, error) {
 }
 
 // goLocks are the functions in which goroutines wait, by kind. Each is called
-// when the lock is not free at once, also from inlined code.
+// when the lock is not free at once, also from inlined code. A lock of the
+// runtime puts threads to sleep in semasleep, and nothing else comes there:
+// threads without work park elsewhere.
 func goLocks() map[uint64]string {
 	return map[uint64]string{
-		kindMutex: "internal/sync.(*Mutex).lockSlow",
-		kindRLock: "sync.runtime_SemacquireRWMutexR",
-		kindLock:  "sync.runtime_SemacquireRWMutex",
+		kindMutex:   "internal/sync.(*Mutex).lockSlow",
+		kindRLock:   "sync.runtime_SemacquireRWMutexR",
+		kindLock:    "sync.runtime_SemacquireRWMutex",
+		kindRuntime: "runtime.semasleep",
 	}
 }
 
@@ -177,18 +183,46 @@ func (t *Target) watchLocks(objs *bpf.LockObjects, o *LockOptions) (*session, er
 	s := &session{t: t, o: o.Options, counters: objs.Counters, began: time.Now(), meter: newMeter(cost,
 		watched{objs.WaitEnd, cost.Return}, watched{objs.WaitBegin, cost.Push}, watched{objs.Unlock, cost.Push},
 		watched{prog: objs.KernelBegin}, watched{prog: objs.KernelEnd})}
-	if s.links, err = t.attach(points...); err == nil && o.Kernel {
-		var ls links
-		if ls, err = tracepoints(objs.KernelEnd, objs.KernelBegin); err != nil {
-			err = errors.Join(err, s.links.Close())
-		}
-		s.links = append(s.links, ls...)
-	}
-	if err != nil {
+	s.place = func() (links, error) { return t.placeLocks(objs, points, o.Kernel) }
+	s.forget = func() (uint64, error) { return clearStarts(objs.Starts) }
+	if s.links, err = s.place(); err != nil {
 		s.meter.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// placeLocks sets the breakpoints and attaches to the kernel's tracepoints.
+func (t *Target) placeLocks(objs *bpf.LockObjects, points []point, kernel bool) (links, error) {
+	ls, err := t.attach(points...)
+	if err != nil || !kernel {
+		return ls, err
+	}
+	inKernel, err := tracepoints(objs.KernelEnd, objs.KernelBegin)
+	if err != nil {
+		return nil, errors.Join(err, ls.Close())
+	}
+	return append(ls, inKernel...), nil
+}
+
+// clearStarts forgets the waits that have begun, and returns how many.
+func clearStarts(m *ebpf.Map) (uint64, error) {
+	var keys []bpf.LockStartKey
+	var k bpf.LockStartKey
+	var v bpf.LockStart
+	it := m.Iterate()
+	for it.Next(&k, &v) {
+		keys = append(keys, k)
+	}
+	if err := readErr(it); err != nil {
+		return 0, err
+	}
+	for _, k := range keys {
+		if err := m.Delete(&k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return 0, fmt.Errorf("forget waits: %w", err)
+		}
+	}
+	return uint64(len(keys)), nil
 }
 
 // lockPoints are the returns first, then the entries. A program that is not

@@ -34,17 +34,20 @@ func (rd *lockReader) report(s *session, end End) (*LockReport, error) {
 	}
 	r := &LockReport{By: rd.o.By, Sites: []Site{}, Waiting: []Still{}}
 	r.Sites, r.counted = group(all, rd.o), all
-	var inGo, inKernel, both Waits
+	var inGo, inRuntime, inKernel, every Waits
 	for i := range r.Sites {
 		s := &r.Sites[i]
-		if s.InKernel {
+		switch {
+		case s.InKernel:
 			inKernel.Merge(&s.waits)
-		} else {
+		case s.Kind == KindRuntime:
+			inRuntime.Merge(&s.waits)
+		default:
 			inGo.Merge(&s.waits)
 		}
-		both.Merge(&s.waits)
+		every.Merge(&s.waits)
 	}
-	r.Go, r.Kernel, r.Hist = inGo.times(), inKernel.times(), both.Bars()
+	r.Go, r.Runtime, r.Kernel, r.Hist = inGo.times(), inRuntime.times(), inKernel.times(), every.Bars()
 	if r.Waiting, err = rd.waiting(p); err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func group(all []counted, o *LockOptions) []Site {
 	out := []Site{}
 	for key, s := range at {
 		s.Times = s.waits.times()
-		if !s.InKernel && o.Holders {
+		if !s.InKernel && s.Kind != KindRuntime && o.Holders {
 			s.Holders = holdersOf(locks[key], holders)
 		}
 		out = append(out, *s)
@@ -106,6 +109,9 @@ func group(all []counted, o *LockOptions) []Site {
 
 func groupKey(c *counted, by By) string {
 	key := fmt.Sprintf("%d %s %s", c.kind, plain(c.stack.Site()), strings.Join(kernelSite(c.kernel), "<"))
+	if c.kind == kindRuntime {
+		key += strings.Join(c.stack.RuntimeSite(), "<")
+	}
 	switch by {
 	case ByStack:
 		return fmt.Sprintf("%d %v %v", c.kind, c.stack, c.kernel)
@@ -178,6 +184,8 @@ func kindName(kind uint32) string {
 		return "rlock"
 	case kindLock:
 		return "lock"
+	case kindRuntime:
+		return KindRuntime
 	}
 	names := []struct {
 		flag uint32

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,10 +45,11 @@ func TestLocksFindsKnownSites(t *testing.T) {
 			r := watchLocks(t, c, LockOptions{Go: true, Holders: true}, func() {
 				quiet = watchLocks(t, twin, LockOptions{Go: true}, func() { want = c.work() })
 			})
-			if len(r.Sites) < 3 {
+			inSync := slices.DeleteFunc(slices.Clone(r.Sites), func(s Site) bool { return s.Kind == KindRuntime })
+			if len(inSync) < 3 {
 				t.Fatalf("sites %+v", r.Sites)
 			}
-			for _, s := range r.Sites[:3] {
+			for _, s := range inSync[:3] {
 				switch fn := s.Stack.Site().Func; fn {
 				case "main.hotSide", "main.readSide", "main.writeSide":
 				default:
@@ -153,6 +155,97 @@ func TestKernelLocks(t *testing.T) {
 	}
 	if r.Kernel.Count == 0 || r.Go.Count != 0 || !strings.Contains(strings.Join(all, "\n"), "map") {
 		t.Errorf("%d waits: %s", r.Kernel.Count, strings.Join(all, "\n"))
+	}
+}
+
+// TestRuntimeLocks wants the line that uses a channel which many threads fight
+// for, and idle threads left out.
+func TestRuntimeLocks(t *testing.T) {
+	allowed(t)
+	if runtime.NumCPU() < 2 {
+		t.Skip("threads sleep for locks of the runtime only where there are two processors")
+	}
+	c := start(t, build(t, "0"), "chan")
+	r := watchLocks(t, c, LockOptions{Go: true}, func() { c.work() })
+	var sum uint64
+	for _, s := range r.Sites {
+		if s.Kind == KindRuntime {
+			sum += s.Count
+		}
+	}
+	at := r.of(KindRuntime, "main.say")
+	if at.Count == 0 || at.Total <= 0 || r.Runtime.Count != sum || len(at.Stack.RuntimeSite()) != 2 || at.Stack.RuntimeSite()[0] != "runtime.selectgo" {
+		t.Errorf("%+v of %d", at, r.Runtime.Count)
+	}
+	if r.Runtime.Count > 2*at.Count+100 {
+		t.Errorf("%d waits, and %d of them at the channel: %+v", r.Runtime.Count, at.Count, r.Sites)
+	}
+}
+
+func TestRuntimeSite(t *testing.T) {
+	f := func(in, want string) {
+		t.Helper()
+		var s Stack
+		for _, fn := range strings.Fields(in) {
+			s = append(s, gobin.Frame{Func: fn})
+		}
+		if got := strings.Join(s.RuntimeSite(), " ← "); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	f("runtime.semasleep runtime.lock2 runtime.chansend main.f main.main", "runtime.chansend ← main.f")
+	f("runtime.semasleep runtime.lock2 runtime.findRunnable runtime.schedule runtime.mcall", "runtime.findRunnable")
+	f("runtime.semasleep runtime.lock2 runtime.systemstack runtime.(*mheap).alloc runtime.mallocgc a.g", "runtime.(*mheap).alloc ← a.g")
+	f("runtime.semasleep runtime.lock2", "runtime.semasleep")
+	f("", "unknown")
+}
+
+// TestPauses lets a probe that is dear pause, and wants it to count in several
+// parts, each with waits of its own.
+func TestPauses(t *testing.T) {
+	allowed(t)
+	c := start(t, build(t, "0"), "lock")
+	over := make(chan struct{})
+	r := watchLocks(t, c, LockOptions{Go: true, Options: Options{MaxCPU: 0.06, Duration: 6 * time.Second, Ending: func() { close(over) }}}, func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				c.work()
+			}
+		}
+	})
+	if r.Parts < 2 || r.Watched >= r.Seconds || r.Watched < budgetMin.Seconds() || r.Go.Count == 0 {
+		t.Errorf("%+v with %d waits", r.Run, r.Go.Count)
+	}
+	if r.Go.Max > budgetMin.Seconds()*4 {
+		t.Errorf("a wait of %v s over a pause", r.Go.Max)
+	}
+	c.work()
+}
+
+func TestPauseTimes(t *testing.T) {
+	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	at := func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) }
+	var p pauses
+	f := func(now, want int) {
+		t.Helper()
+		if got := p.watched(at(now)); got != time.Duration(want)*time.Second {
+			t.Errorf("after %d s: %s, want %d", now, got, want)
+		}
+	}
+	p.start(noon)
+	f(2, 2)
+	p.stop(at(3))
+	f(7, 3)
+	p.start(at(8))
+	f(9, 4)
+	p.stop(at(10))
+	p.stop(at(11)) // at the end, also of a pause
+	f(20, 5)
+	if p.parts != 2 {
+		t.Errorf("%d parts", p.parts)
 	}
 }
 

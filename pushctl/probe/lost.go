@@ -26,7 +26,8 @@ type Lost struct {
 	Stacks    uint64 `json:"stacks"`    // waits whose stack was not kept
 	Events    uint64 `json:"events"`    // the ring buffer was full
 	Missed    uint64 `json:"missed"`    // the kernel did not run the probe because one ran already
-	Unmatched uint64 `json:"unmatched"` // ends whose begin lies before the probe; no loss
+	Unmatched uint64 `json:"unmatched"` // ends whose begin lies before the probe or in a pause; no loss
+	Cut       uint64 `json:"cut"`       // waits that a pause of the probe cut off; no loss
 }
 
 // Total is the number of losses; ends without a begin are none.

@@ -36,7 +36,7 @@ func main() {
 	debug.SetGCPercent(-1)
 	fmt.Println("ready")
 	in := bufio.NewScanner(os.Stdin)
-	work := map[string]func(*result){"gc": collect, "lock": contend, "idle": func(*result) {}, "kernel": mapping, "sleep": holdAll, "burn": burnBoth}[os.Args[1]]
+	work := map[string]func(*result){"gc": collect, "lock": contend, "idle": func(*result) {}, "kernel": mapping, "sleep": holdAll, "burn": burnBoth, "chan": talk}[os.Args[1]]
 	for in.Scan() {
 		var r result
 		work(&r)
@@ -214,6 +214,29 @@ func mapping(*result) {
 			panic(err)
 		}
 	})()
+}
+
+// talk has many threads at one channel, whose lock is one of the runtime's. It
+// ends when threads have waited for such locks, by the runtime's own count.
+func talk(*result) {
+	runtime.GOMAXPROCS(16)
+	before := read("/sync/mutex/wait/total:seconds").Float64()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		times(64, 300, say)()
+		if read("/sync/mutex/wait/total:seconds").Float64()-before > 0.02 {
+			return
+		}
+	}
+}
+
+var words = make(chan int, 1)
+
+//go:noinline
+func say() {
+	select {
+	case words <- 1:
+	case <-words:
+	}
 }
 
 // burnBoth has two threads compute for burnTime each on one processor, so that
