@@ -104,6 +104,7 @@ func (t *Table) loginMore(slot uint32, c *Conn, cmd *wire.Command) error {
 			return err
 		}
 	}
+	t.also(slot, c, users)
 	if len(t.Router.Users(t.handle(slot), c.users)) > 1 {
 		c.clear(flagResume) // a position would not say whose it is
 	}

@@ -170,20 +170,38 @@ func (t *Table) sample(slot uint32, c *Conn, users, groups []string, poll time.D
 	if t.tee.now.Run == 0 || !tap.In(users[0], t.tee.now.Sample) {
 		return
 	}
-	t.mirror(slot, c, &teewire.Open{Users: slices.Clone(users), Groups: slices.Clone(groups), Poll: poll})
+	t.mirror(slot, c, &teewire.Open{Users: users, Groups: slices.Clone(groups), Poll: poll})
 }
 
 func (t *Table) mirror(slot uint32, c *Conn, o *teewire.Open) {
 	t.tee.marks = true
+	users := o.Users
+	o.Users = slices.Clone(users) // the tap may hide them
 	o.At, o.Conn, o.Proto, o.Resume = t.Loop.Now(), uint64(t.handle(slot)), c.proto, c.is(flagResume)
 	switch {
-	case slices.ContainsFunc(o.Users, t.Tap.Torn):
+	case slices.ContainsFunc(users, t.Tap.Torn):
 		t.tee.shard.Lost(teewire.KindOpen)
 		c.set(flagTorn)
 	case !t.tee.shard.Open(o):
 		c.set(flagTorn)
 	default:
 		t.setSampled(c, true)
+		t.also(slot, c, users)
+	}
+}
+
+// also mirrors the messages of all users of a connection in the sample, of
+// which the first has decided.
+func (t *Table) also(slot uint32, c *Conn, users []string) {
+	if !c.is(flagSampled) {
+		return
+	}
+	for _, u := range users {
+		if !t.Tap.Also(u) {
+			t.tear(c)
+			t.tee.shard.Leave(uint64(t.handle(slot)), teewire.DropBuffer)
+			return
+		}
 	}
 }
 

@@ -209,6 +209,31 @@ func TestTheFirstUserDecides(t *testing.T) {
 	f(out, in, 0)
 }
 
+// Messages to all users of a connection in the sample are mirrored, whichever
+// has decided.
+func TestMessagesOfFurtherUsersAreMirrored(t *testing.T) {
+	r := newRig(t)
+	users := map[bool][]string{}
+	for i := range 40 {
+		u := fmt.Sprintf("u-%d", i)
+		users[tap.In(u, 50)] = append(users[tap.In(u, 50)], u)
+	}
+	in, out := users[true], users[false]
+	r.ws("user=" + in[0] + "&user=" + out[0])
+	o := everybody()
+	o.Sample = 50
+	end := r.tee(o, false)
+	c := r.ws("user=" + in[1] + "&user=" + out[1])
+	c.ask(`{"type":"login","user":"`+out[2]+`"}`, "ok", "")
+	r.ws("user=" + out[3] + "&user=" + in[2])
+	for _, u := range []string{in[0], in[1], in[2], out[0], out[1], out[2], out[3]} {
+		r.s.Tap.Publish(&teewire.Message{User: []byte(u), Data: []byte("1")})
+	}
+	if m := end(); len(m.opens) != 2 || m.count.Sent[teewire.KindPublish] != 6 {
+		t.Errorf("%d connections, %d messages", len(m.opens), m.count.Sent[teewire.KindPublish])
+	}
+}
+
 // A reader that takes nothing costs its connections nothing: all are torn, all
 // is delivered, and the next tee mirrors them again.
 func TestTornConnectionsGoOn(t *testing.T) {

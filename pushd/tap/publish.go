@@ -7,8 +7,9 @@ import (
 )
 
 // Publish mirrors a message that the node was given, if its user is in the
-// sample; messages to groups and to everybody always. The time is made one
-// that does not run backwards. Its slices are not kept.
+// sample or on a connection that is; messages to groups and to everybody
+// always. The time is made one that does not run backwards. Its slices are not
+// kept.
 func (t *Tap) Publish(m *teewire.Message) {
 	r := t.run.Load()
 	if r == nil {
@@ -17,7 +18,7 @@ func (t *Tap) Publish(m *teewire.Message) {
 	h := uint64(0)
 	switch {
 	case len(m.User) > 0:
-		if h = hash(m.User); stepAt(h) >= r.steps.Load() {
+		if h = hash(m.User); stepAt(h) >= r.steps.Load() && !r.also.has(h) {
 			return
 		}
 	case len(m.Group) > 0:

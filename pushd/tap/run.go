@@ -24,6 +24,7 @@ type run struct {
 	key   *key
 	pool  pool
 	torn  userList
+	also  userSet
 	steps atomic.Uint64 // users below are in the sample
 	over  atomic.Bool
 	stop  chan struct{} // closed when it is over

@@ -69,6 +69,26 @@ func TestTheSampleOfMessages(t *testing.T) {
 	}
 }
 
+// Further users of a connection in the sample are mirrored too, up to a bound.
+func TestFurtherUsers(t *testing.T) {
+	r := newRig(t)
+	r.begin(Options{Sample: 0.01}, false)
+	r.publish("u-1", "", 4)
+	for i := range alsoMax + 20 {
+		if !r.tap.Also(fmt.Sprintf("u-%d", i)) && i < alsoMax {
+			t.Fatalf("user %d is one too many", i)
+		}
+	}
+	if r.tap.Also("one more") {
+		t.Error("there is no bound")
+	}
+	r.publish("u-1", "", 4)
+	r.publish("another", "", 4)
+	if s := r.end(); len(s.pubs) != 1 {
+		t.Errorf("%d messages", len(s.pubs))
+	}
+}
+
 // A reader that takes nothing: appending goes on without it, memory stays
 // within its bound, and what was left out is exact and told once there is room.
 func TestAStalledReader(t *testing.T) {
