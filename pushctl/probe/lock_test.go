@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -206,7 +207,8 @@ func TestPauses(t *testing.T) {
 	allowed(t)
 	c := start(t, build(t, "0"), "lock")
 	over := make(chan struct{})
-	r := watchLocks(t, c, LockOptions{Go: true, Options: Options{MaxCPU: 0.06, Duration: 6 * time.Second, Ending: func() { close(over) }}}, func() {
+	dear := func(watched time.Duration) time.Duration { return watched / 2 }
+	r := watchLocks(t, c, LockOptions{Go: true, Options: Options{MaxCPU: 0.2, Duration: 4 * time.Second, Ending: func() { close(over) }, spent: dear}}, func() {
 		for {
 			select {
 			case <-over:
@@ -216,7 +218,7 @@ func TestPauses(t *testing.T) {
 			}
 		}
 	})
-	if r.Parts < 2 || r.Watched >= r.Seconds || r.Watched < budgetMin.Seconds() || r.Go.Count == 0 {
+	if r.Parts < 2 || r.Watched >= r.Seconds || r.Watched < budgetMin.Seconds() || r.Go.Count == 0 || math.Abs(r.Watching()-0.5) > 0.01 {
 		t.Errorf("%+v with %d waits", r.Run, r.Go.Count)
 	}
 	if r.Go.Max > budgetMin.Seconds()*4 {

@@ -44,7 +44,7 @@ func (s *session) budget(now time.Time) (End, error) {
 	case now.Sub(p.since) < budgetMin:
 		return "", nil
 	}
-	earned := s.meter.spent(s.counters).Seconds() / s.o.MaxCPU // s that had to pass for it
+	earned := s.spent(now).Seconds() / s.o.MaxCPU // s that had to pass for it
 	switch {
 	case earned <= now.Sub(s.began).Seconds():
 		return "", nil
@@ -53,6 +53,14 @@ func (s *session) budget(now time.Time) (End, error) {
 	}
 	p.resume = s.began.Add(time.Duration(earned * float64(time.Second)))
 	return "", s.pause()
+}
+
+// spent is CPU time that the probe has taken so far.
+func (s *session) spent(now time.Time) time.Duration {
+	if s.o.spent != nil {
+		return s.o.spent(s.pauses.watched(now))
+	}
+	return s.meter.spent(s.counters)
 }
 
 // pause takes the breakpoints away for a while.

@@ -27,6 +27,8 @@ type Options struct {
 	// Began and Ending are told when the breakpoints are in place, and before
 	// they are taken away from a process that lives. nil for nobody.
 	Began, Ending func()
+
+	spent func(watched time.Duration) time.Duration // in tests what it cost
 }
 
 // Run is what every report says about the probe itself.
@@ -134,6 +136,6 @@ func (s *session) about(end End) (Run, error) {
 		return r, err
 	}
 	r.Lost.Missed, r.Lost.Cut = s.meter.missed(), s.pauses.cut
-	r.CostCPU = s.meter.spent(s.counters).Seconds() / r.Seconds
+	r.CostCPU = s.spent(until).Seconds() / r.Seconds
 	return r, nil
 }
