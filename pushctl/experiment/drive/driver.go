@@ -228,11 +228,29 @@ func (d *Driver) took(ctx context.Context, r *teewire.Reader, k teewire.Kind, at
 	d.books.replay(k)
 }
 
+// full tells that a record finds no room.
+func (d *Driver) full(rec *record) bool {
+	return d.queue.total >= d.recordsN || d.queue.bytes+rec.size > d.bytesN && d.queue.total > 0
+}
+
+// ahead tells that a record has time: it is replayed long after the first.
+func (d *Driver) ahead(rec *record) bool {
+	first, any := d.queue.first()
+	return any && d.clock.due(rec.at)-d.clock.due(first) > int64(2*d.opts.Delay+d.opts.LateMax+time.Second)
+}
+
+// hopeless tells that the first should have been replayed long ago: waiting for
+// room would only make all of them late.
+func (d *Driver) hopeless() bool {
+	first, _ := d.queue.first()
+	return d.clock.due(first) < d.now()-int64(d.opts.LateMax/4)
+}
+
 // enqueue puts a record into the queue. If there is no room it waits, unless
-// what is due already shows that waiting would not help.
+// that is hopeless.
 func (d *Driver) enqueue(ctx context.Context, source uint32, rec record) {
-	for d.queue.total >= d.recordsN || d.queue.bytes+rec.size > d.bytesN && d.queue.total > 0 {
-		if first, _ := d.queue.first(); d.clock.due(first) <= d.now()-int64(tick) {
+	for full := d.full(&rec); full || d.ahead(&rec); full = d.full(&rec) {
+		if full && d.hopeless() {
 			d.leaveOut(&rec, dropFull)
 			return
 		}
