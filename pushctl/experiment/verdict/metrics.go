@@ -21,7 +21,7 @@ const (
 // first seven decide, the others explain.
 func Metrics() []Metric {
 	return []Metric{
-		{Name: CPUPerMessage, Title: "cpu per message", Unit: Seconds, Better: -1, Min: 0.02},
+		{Name: CPUPerMessage, Title: "cpu per message", Unit: Seconds, Better: -1, Min: 0.02, Weight: 6},
 		{Name: MemoryPerConn, Title: "memory per conn", Unit: Bytes, Better: -1, Min: 0.03, Lag: 6},
 		{Name: GCCPU, Title: "gc cpu", Unit: Ratio, Better: -1, Min: 0.002, Absolute: true},
 		{Name: DeliverP50, Title: "deliver p50", Unit: Seconds, Better: -1, Min: 0.05, Floor: 20e-6},

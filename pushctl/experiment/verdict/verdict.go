@@ -54,6 +54,9 @@ type Metric struct {
 	Lag float64 `json:"lag_seconds,omitempty"`
 	// Absolute compares differences instead of ratios: for what is often zero.
 	Absolute bool `json:"absolute,omitempty"`
+	// Weight is the metric's share of Alpha against that of the others: of two
+	// that change alike the heavier is found sooner. 0 is 1.
+	Weight float64 `json:"weight,omitempty"`
 	// Watch metrics are shown and never decide.
 	Watch bool `json:"watch,omitempty"`
 }
@@ -87,11 +90,11 @@ type Span struct {
 // Input is all that a verdict needs.
 type Input struct {
 	Series  []Series
-	Window  float64 // seconds that an arm lasts before the other takes over
-	Settle  float64 // seconds behind a switch that do not count
+	Window  float64 // seconds of an arm in the schedule; 0 is DefaultWindow
+	Settle  float64 // seconds behind a switch that do not count; below 0 none, 0 is DefaultSettle
 	Exclude []Span  // do not count: torn, stalled
-	Alpha   float64 // of false alarms over all metrics; 0 is 0.01
-	Seed    uint64  // of resampling
+	Alpha   float64 // of false alarms over all metrics; 0 is DefaultAlpha
+	Seed    uint64  // of the A/A schedule, when its seconds do not tell the arms apart
 }
 
 // Effect is the judgement of one metric. Changes are relative (0.05 is 5 %),
@@ -106,8 +109,8 @@ type Effect struct {
 	Low        float64 `json:"low"` // 95 % interval of Change
 	High       float64 `json:"high"`
 	P          float64 `json:"p"`          // adjusted over all metrics (Holm)
-	Noise      float64 `json:"noise"`      // half of the A/A interval: what this pair calls a difference
-	Detectable float64 `json:"detectable"` // smallest change that would have been found 9 times of 10
+	Noise      float64 `json:"noise"`      // half of the A/A interval: what this pair calls a difference; 0: not known
+	Detectable float64 `json:"detectable"` // smallest change that would have been found 9 times of 10; 0: none, however large
 	Windows    int     `json:"windows"`    // that count, of each arm
 	Why        string  `json:"why,omitempty"`
 }
@@ -117,7 +120,7 @@ type Verdict struct {
 	Result   Result   `json:"result"`
 	Why      string   `json:"why"` // one sentence
 	Effects  []Effect `json:"effects"`
-	AA       []Effect `json:"aa"` // the same of the A/A phase
-	AAClean  bool     `json:"aa_clean"`
+	AA       []Effect `json:"aa"`       // the same of the A/A phase
+	AAClean  bool     `json:"aa_clean"` // there was an A/A phase, and it showed no difference
 	Excluded float64  `json:"excluded_seconds"`
 }
