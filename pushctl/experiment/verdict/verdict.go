@@ -83,8 +83,9 @@ type Series struct {
 
 // Span is an interval in seconds of the experiment.
 type Span struct {
-	From, To float64
-	Why      string `json:"why"`
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+	Why  string  `json:"why"`
 }
 
 // Input is all that a verdict needs.

@@ -31,8 +31,8 @@ func slots(points []Point, phase Phase, in *Input, lag float64, beside bool) []s
 	var out []slot
 	use := points[0].At + in.Settle + lag
 	for i, p := range points {
-		if i > 0 && p.Arm != points[i-1].Arm {
-			use = p.At + in.Settle + lag
+		if i > 0 && (p.Arm != points[i-1].Arm || p.At-points[i-1].At > in.Window) {
+			use = p.At + in.Settle + lag // behind a gap something else may have run
 		}
 		k := int((p.At - begin) / in.Window)
 		if n := len(out); n == 0 || out[n-1].index != k {
