@@ -45,14 +45,17 @@ func (p *probing) gc(c *cli.Context, assist bool) error {
 			why = err.Error() + "; name it with --node ADDR"
 		}
 	}
-	show := func(*probe.Cycle) {}
+	show, began := func(*probe.Cycle) {}, func() {}
 	if p.forPeople() { // cycles are shown as they end, or their second does
-		show = func(c *probe.Cycle) { fmt.Fprintln(p.out, cycleLine(c, p.node != nil)) }
-		fmt.Fprintln(p.out, cycleHead(p.node != nil))
+		show = func(c *probe.Cycle) {
+			began() // a cycle may end before the probe says so
+			fmt.Fprintln(p.out, cycleLine(c, p.node != nil))
+		}
+		began = sync.OnceFunc(func() { fmt.Fprintln(p.out, cycleHead(p.node != nil)) })
 	}
 	by := newBeside(ctx, p.node, show)
 	by.why = cmp.Or(by.why, why)
-	r, err := p.watchGC(ctx, probe.GCOptions{Options: p.Options, Assist: assist, Cycle: by.ended}, by)
+	r, err := p.watchGC(ctx, probe.GCOptions{Options: p.Options, Assist: assist, Cycle: by.ended}, by, began)
 	if err != nil {
 		return err
 	}
@@ -74,11 +77,15 @@ func (p *probing) gc(c *cli.Context, assist bool) error {
 
 // watchGC runs the probe beside the node's recorder, and asks the node at both
 // ends what its runtime counts.
-func (p *probing) watchGC(ctx context.Context, o probe.GCOptions, by *beside) (*probe.GCReport, error) {
+func (p *probing) watchGC(ctx context.Context, o probe.GCOptions, by *beside, began func()) (*probe.GCReport, error) {
 	var before, after probe.Said
 	failed := errors.New("not asked")
+	o.Began = began
 	if p.node != nil {
-		o.Began = func() { before, failed = said(ctx, p.node) }
+		o.Began = func() {
+			began()
+			before, failed = said(ctx, p.node)
+		}
 		o.Ending = func() { // also when it was interrupted
 			var err error
 			after, err = said(context.WithoutCancel(ctx), p.node)

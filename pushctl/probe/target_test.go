@@ -62,7 +62,13 @@ type child struct {
 
 func start(t *testing.T, path, mode string) *child {
 	t.Helper()
-	c := &child{t: t, cmd: exec.Command(path, mode)}
+	return startBy(t, path, mode)
+}
+
+// startBy starts the target by a command line.
+func startBy(t *testing.T, words ...string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: exec.Command(words[0], words[1:]...)}
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
