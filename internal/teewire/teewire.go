@@ -51,10 +51,11 @@ const (
 	DropTorn        // of a connection of which something was left out before
 	DropSize        // larger than RecordMax
 	DropSample      // nothing is missing: the sample was made smaller, and a connection left it
+	DropFile        // of a recording: a file is damaged or missing
 	DropLimit
 )
 
-var dropNames = [DropLimit]string{"", "buffer", "cpu", "rate", "torn", "size", "sample"}
+var dropNames = [DropLimit]string{"", "buffer", "cpu", "rate", "torn", "size", "sample", "file"}
 
 func (d Drop) String() string {
 	if d < DropLimit {
