@@ -17,7 +17,8 @@ type Plan struct {
 	Settle time.Duration // behind a switch, not counted
 	Tries  int           // treatments: 1, or the values of a sweep
 	// Beside is a plan with a second shadow as control: nothing takes turns,
-	// the treatment lasts all of AB.
+	// the treatment lasts all of AB. There is no A/A where the two differ from
+	// the beginning.
 	Beside bool
 	Seed   uint64 // of the order within pairs
 }
@@ -34,7 +35,7 @@ const (
 
 // NewPlan divides total: a fifth for A/A unless aa is set, windows of ten
 // seconds, or shorter ones in a short time, unless window is set. Zero means
-// not set.
+// not set, an aa below zero that there is none.
 func NewPlan(total, aa, window time.Duration, tries int, beside bool, seed uint64) Plan {
 	p := Plan{AA: aa, Window: window, Tries: max(tries, 1), Beside: beside, Seed: seed}
 	if p.Window == 0 {
@@ -59,7 +60,7 @@ func (p *Plan) Check() error {
 	switch {
 	case p.Window < WindowMin || p.Window > WindowMax:
 		return fmt.Errorf("windows of %s: want %s to %s", short(p.Window), short(WindowMin), short(WindowMax))
-	case p.AA < windowsAA*p.Window:
+	case p.AA < windowsAA*p.Window && !(p.Beside && p.AA == 0):
 		return fmt.Errorf("an A/A phase of less than %d windows of %s shows no noise: give it %s or more", windowsAA, short(p.Window), short(windowsAA*p.Window))
 	case p.AB < pairsAB*p.round():
 		return fmt.Errorf("the time is too short: with windows of %s it takes %s at least, and says more the longer it is", short(p.Window), short(max(least, p.AA+pairsAB*p.round())))

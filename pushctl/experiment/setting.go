@@ -71,9 +71,9 @@ type knobs struct {
 }
 
 // look reads what the settings' knobs are and has the node check each value,
-// without changing anything. Knobs that do not act at once are refused unless
-// early is set: then they are set before the first connection comes.
-func (k *knobs) look(ctx context.Context, all []Setting, early bool) error {
+// without changing anything. Knobs that do not act at once are refused: with
+// them a second shadow is compared.
+func (k *knobs) look(ctx context.Context, all []Setting) error {
 	for _, s := range all {
 		knob, err := k.node.Knob(ctx, s.Name)
 		if err != nil {
@@ -82,8 +82,8 @@ func (k *knobs) look(ctx context.Context, all []Setting, early bool) error {
 		switch {
 		case knob.Acts == "restart":
 			return fmt.Errorf("%s acts after a restart: start a second shadow with it, and give that as --to and this one as --control", s.Name)
-		case knob.Acts != "live" && !early:
-			return fmt.Errorf("%s acts on %s only, and those that are mirrored stay open: start a second shadow and give this one as --control", s.Name, knob.Acts)
+		case knob.Acts != "live":
+			return fmt.Errorf("%s acts on %s only, and those that are mirrored stay open: set it on a second shadow, and give that as --to and this one as --control", s.Name, knob.Acts)
 		}
 		change, err := k.node.SetKnob(ctx, s.Name, pushdapi.KnobSet{Value: s.Value, DryRun: true})
 		if err != nil {
@@ -99,13 +99,9 @@ func (k *knobs) look(ctx context.Context, all []Setting, early bool) error {
 	return nil
 }
 
-// begin writes the journal, before the first change.
-func (k *knobs) begin() error {
-	if len(k.kept) == 0 {
-		return nil
-	}
-	return k.journal.Write(k.kept)
-}
+// begin writes the journal, before the first change. It is there without one
+// too: who asks what runs on this machine looks at journals.
+func (k *knobs) begin() error { return k.journal.Write(k.kept) }
 
 // set makes the knobs be what they were, with the settings on top. Each call
 // sets every knob that takes part, also to what it is: the act itself must not
@@ -138,9 +134,6 @@ const backWithin = 10 * time.Second
 // back puts the knobs back to what they were and forgets the journal. It goes
 // on when ctx has ended.
 func (k *knobs) back(ctx context.Context) ([]Restored, error) {
-	if len(k.kept) == 0 || k.journal == nil {
-		return nil, nil
-	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), backWithin)
 	defer stop()
 	out, err := putBack(ctx, k.node, k.kept)
