@@ -32,6 +32,7 @@ type Shard struct {
 	scratch []byte
 	entries uint64
 	timed   int64 // the clock at the start of an append that is timed
+	likely  int64 // ns that it takes at most
 	cpu     int64 // ns, estimated
 	joining bool
 }
@@ -43,10 +44,14 @@ type tornConn struct {
 
 // Bounds of what is done on the way, so that no append takes long.
 const (
-	timeEvery = 64  // of how many appends one is timed
-	tellPer   = 32  // torn connections told by an append
-	tellFlush = 512 // by a flush
-	tornUsers = 1024
+	timeEvery = 64 // of how many appends one is timed
+	// An append that took so many ns, and one more for each byte, was
+	// interrupted: on a busy machine that would count for much more than all
+	// appends together.
+	interrupted = 2000
+	tellPer     = 32  // torn connections told by an append
+	tellFlush   = 512 // by a flush
+	tornUsers   = 1024
 )
 
 // begin forgets the tee before.
@@ -78,7 +83,7 @@ func (s *Shard) enter(run uint64, k teewire.Kind, size int) verdict {
 		return off
 	}
 	if s.entries++; s.entries%timeEvery == 0 {
-		s.timed = s.tap.Clock()
+		s.timed, s.likely = s.tap.Clock(), interrupted+int64(size)
 	}
 	s.books.seen[k]++
 	if s.head < len(s.torn) || len(s.names) > 0 || s.all != teewire.DropNone {
@@ -118,7 +123,7 @@ func (s *Shard) at(ns int64) int64 {
 func (s *Shard) exit() {
 	s.handOver()
 	if s.timed != 0 {
-		s.cpu += timeEvery * max(0, s.tap.Clock()-s.timed-s.tap.reading)
+		s.cpu += timeEvery * min(s.likely, max(0, s.tap.Clock()-s.timed-s.tap.reading))
 		s.timed = 0
 	}
 	s.mu.Unlock()
