@@ -47,8 +47,10 @@ func TestDashboardsAndAlerts(t *testing.T) {
 	for _, n := range []string{"a", "b", "c"} {
 		f.holds(n, 100)
 	}
+	f.node("s", "--shadow")
+	alone := f.shadowed("s", 20)
 	rules, names := hurried(t, f.dir)
-	config, change := f.scraping("a", "b", "c")
+	config, change := f.scraping("a", "b", "c", "s")
 	prom := f.prometheus(config, rules)
 	servers := []server{prom}
 	if find("victoria-metrics") != "" {
@@ -65,7 +67,7 @@ func TestDashboardsAndAlerts(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	f.trouble(prom, names, change)
+	f.trouble(prom, names, change, alone)
 }
 
 // holds waits until a node has so many connections.
@@ -86,8 +88,8 @@ func calm(t *testing.T, s server) {
 	}
 }
 
-// trouble brings all alerts to fire.
-func (f *fleet) trouble(prom server, names []string, change func(...string)) {
+// trouble brings all alerts to fire. alone takes the clients of the shadow away.
+func (f *fleet) trouble(prom server, names []string, change func(...string), alone func()) {
 	want := map[string]bool{}
 	for _, n := range names {
 		if notProvoked()[n] == "" {
@@ -110,7 +112,7 @@ func (f *fleet) trouble(prom server, names []string, change func(...string)) {
 	f.queueTrouble()
 	f.smallNode()
 	f.load("c", "flood", "--conns", "900", "--ramp", "200/s", "--for", "10m")
-	change("a", "b", "c", "d")
+	change("a", "b", "c", "d", "s")
 	watch("knobs", "PushfleetKnobDrift", "PushfleetCanaryForgotten", "PushfleetNodeValueForgotten")
 	// Nodes that refuse a value end the canary.
 	f.ctl("knob", "set", "heartbeat.ws.timeout", "1s", "--now", "--all", "--why", "a value that no node takes", "--no-wait")
@@ -123,6 +125,10 @@ func (f *fleet) trouble(prom server, names []string, change func(...string)) {
 		"PushfleetOldestMessage", "PushfleetSlowDelivery", "PushfleetDrops")
 	f.ctlOf("b", "knob", "set", "queue.normal.policy", "disconnect", "--why", "test")
 	watch("readers that are given up", "PushfleetSlowCloses")
+	f.unread("b")
+	f.ctlOf("s", "knob", "set", "queue.messages_max", "512", "--why", "an experiment")
+	alone()
+	watch("a tee that nobody reads, a shadow that is left", "PushfleetTapDropping", "PushfleetTeeForgotten", "PushfleetShadowForgotten")
 	f.ctlOf("b", "knob", "set", "gc.percent", "1", "--why", "test")
 	rest := f.allocate("b")
 	watch("a collector that always runs", "PushfleetGarbage")

@@ -157,7 +157,8 @@ func hurried(t *testing.T, dir string) (file string, names []string) {
 	text = regexp.MustCompile(`(?m)^( +for): \w+$`).ReplaceAllString(text, "$1: 1s")
 	text = regexp.MustCompile(`(process_start_time_seconds|elections_total)(\{[^}]*\})\[\d+m\]`).ReplaceAllString(text, "$1$2[30s]")
 	text = regexp.MustCompile(`\[\d+[mh]\]`).ReplaceAllString(text, "[10s]")
-	for _, age := range []string{"keeper_rollout_oldest_seconds) > 3600", "keeper_node_value_oldest_seconds) > 86400"} {
+	for _, age := range []string{"keeper_rollout_oldest_seconds) > 3600", "keeper_node_value_oldest_seconds) > 86400",
+		"pushd_tap_started_timestamp_seconds > 3600"} {
 		if !strings.Contains(text, age) {
 			t.Fatalf("the rules have no %q", age)
 		}
