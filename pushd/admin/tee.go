@@ -86,6 +86,11 @@ func (a *API) tee(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return badQuery("%s", err)
 	}
+	// Unlike other GETs it begins something that costs the node, so that no
+	// web page may have a browser on this machine do it.
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return refuse(http.StatusForbidden, "cross_origin", "a page of another origin may not begin a tee; use pushctl tee")
+	}
 	out := &teeSink{patient{w: w, rc: http.NewResponseController(w), patience: tap.Patience, kind: "application/octet-stream"}}
 	err = tap.Mirror(r.Context(), q, asker(r), out)
 	if err == nil && out.started {

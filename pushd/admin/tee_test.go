@@ -187,6 +187,34 @@ func TestTeeRefusals(t *testing.T) {
 	b.refused(t, "PUT", "/v1/tee", "", http.StatusMethodNotAllowed, "method", "DELETE, GET, HEAD")
 }
 
+func TestTeeIsNotForPagesOfOtherOrigins(t *testing.T) {
+	b := newBench(t)
+	b.c.Tap = &fakeTap{mirror: func(context.Context, pushdapi.TeeQuery, string, Sink) error { return nil }}
+	f := func(site string, want int) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/v1/tee?sample=1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if site != "" {
+			req.Header.Set("Sec-Fetch-Site", site)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%q: %s, want %d", site, resp.Status, want)
+		}
+	}
+	f("", 200)
+	f("none", 200)
+	f("same-origin", 200)
+	f("same-site", 403)
+	f("cross-site", 403)
+}
+
 func TestAsker(t *testing.T) {
 	f := func(agent, addr, want string) {
 		t.Helper()
