@@ -79,12 +79,15 @@ type WatchedProcess struct {
 	RunQueueSeconds  float64 `json:"run_queue_seconds"` // its threads were ready and had no processor
 	ThrottledSeconds float64 `json:"throttled_seconds"` // by the CPU limit of its control group
 	GCCycles         uint64  `json:"gc_cycles"`
-	GCCPUSeconds     float64 `json:"gc_cpu_seconds"`    // idle processors not counted
-	GCAssistSeconds  float64 `json:"gc_assist_seconds"` // part of it: goroutines that had to help
-	GCPauseSeconds   float64 `json:"gc_pause_seconds"`
-	GCPauseMax       float64 `json:"gc_pause_max_seconds"`
-	LockWaitSeconds  float64 `json:"lock_wait_seconds"` // of all goroutines together
-	SchedP99         float64 `json:"sched_p99_seconds"` // of goroutines that were ready
+	// GCShare is the share (0..1) of garbage collection in what the process
+	// computed, idle processors not counted; GCAssist is the part of goroutines
+	// that had to help. 0 without a cycle: the runtime counts at their ends.
+	GCShare         float64 `json:"gc_share"`
+	GCAssist        float64 `json:"gc_assist"`
+	GCPauseSeconds  float64 `json:"gc_pause_seconds"`
+	GCPauseMax      float64 `json:"gc_pause_max_seconds"`
+	LockWaitSeconds float64 `json:"lock_wait_seconds"` // of all goroutines together
+	SchedP99        float64 `json:"sched_p99_seconds"` // of goroutines that were ready
 }
 
 // Watch has the node watch a connection for d, at most WatchMax, and say what

@@ -56,7 +56,7 @@ func (f *facts) lateBecause() string {
 // all goroutines waited, its own locks included, which a busy collector makes
 // them do.
 func (f *facts) locks() float64 {
-	all := 0.9 * ramp(f.w.Process.LockWaitSeconds/f.over, 0.1, 1) * (1 - 0.8*f.collector())
+	all := 0.9 * ramp(f.w.Process.LockWaitSeconds/f.over, 0.1, 1) * (1 - 0.8*f.gcShare())
 	if l := f.e.Locks; l != nil && l.Seconds > 0 {
 		return max(ramp(l.Loops/l.Seconds, 0.03, 0.3), all/2)
 	}
@@ -64,11 +64,14 @@ func (f *facts) locks() float64 {
 }
 
 // collector: much of what the process computed was garbage collection, or it
-// stopped for long.
+// stopped for long, which it also does when it has no processor to go on.
 func (f *facts) collector() float64 {
-	p := &f.w.Process
-	return max(ramp(p.GCCPUSeconds/max(p.CPUSeconds, 0.05), 0.1, 0.35), ramp(f.pauseMax(), 0.03, 0.15))
+	return max(f.gcShare(), ramp(f.pauseMax(), 0.03, 0.15)*(1-f.queued()))
 }
+
+// gcShare: a collector that runs all the time is given a quarter of the
+// processors, and takes more only from those who allocate.
+func (f *facts) gcShare() float64 { return ramp(f.w.Process.GCShare, 0.06, 0.2) }
 
 func (f *facts) pauseMax() float64 {
 	if f.e.GC != nil {
@@ -77,12 +80,17 @@ func (f *facts) pauseMax() float64 {
 	return f.w.Process.GCPauseMax
 }
 
-// starved: threads were ready and had no processor.
+// starved: threads were ready and had no processor, and not because the
+// collector had them all.
 func (f *facts) starved() float64 {
+	return max(f.queued()*(1-0.8*f.gcShare()), ramp(f.w.Process.ThrottledSeconds/f.over, 0.05, 0.3))
+}
+
+// queued: threads waited in the run queue, for much longer than they ran.
+func (f *facts) queued() float64 {
 	p := &f.w.Process
 	waited := max(p.RunQueueSeconds, f.schedTotal())
-	queue := ramp(waited/max(waited+p.CPUSeconds, 0.05), 0.3, 0.7) * ramp(waited/f.over, 0.1, 0.5)
-	return max(queue*(1-0.8*f.collector()), ramp(p.ThrottledSeconds/f.over, 0.05, 0.3))
+	return ramp(waited/max(waited+p.CPUSeconds, 0.05), 0.3, 0.7) * ramp(waited/f.over, 0.1, 0.5)
 }
 
 func (f *facts) schedTotal() float64 {
@@ -92,10 +100,11 @@ func (f *facts) schedTotal() float64 {
 	return 0
 }
 
-// turns: the loop's own turns were long.
+// turns: the loop's own turns were long, and not because it had to wait in
+// them.
 func (f *facts) turns() float64 {
 	l := &f.w.Loop
-	return 0.9 * max(ramp(l.Turn.P99, 0.005, 0.05), ramp(l.TurnSeconds/f.over, 0.5, 0.95))
+	return max(ramp(l.Turn.P99, 0.005, 0.05), ramp(l.TurnSeconds/f.over, 0.5, 0.95)) * (1 - 0.5*max(f.locks(), f.collector(), f.starved()))
 }
 
 func (f *facts) broadcast() float64 { return f.turns() * ramp(f.w.Loop.Walking, 0.1, 0.5) * 1.05 }
@@ -114,7 +123,7 @@ func (f *facts) nodeEvidence() []string {
 	add(f.s.SndbufLimited >= 0.1, "send buffer full %s of the time", share(f.s.SndbufLimited))
 	out = append(out, f.lockEvidence()...)
 	add(p.GCCycles > 0, "collector: %s, %s of its CPU, %s by helpers, longest stop %s", table.Plural(int64(p.GCCycles), "cycle"),
-		share(p.GCCPUSeconds/max(p.CPUSeconds, 0.001)), share(p.GCAssistSeconds/max(p.CPUSeconds, 0.001)), table.Seconds(f.pauseMax()))
+		share(p.GCShare), share(p.GCAssist), table.Seconds(f.pauseMax()))
 	add(p.CPUSeconds > 0, "its threads ran %s and waited %s for a processor%s", table.Seconds(p.CPUSeconds),
 		table.Seconds(max(p.RunQueueSeconds, f.schedTotal())), f.schedText())
 	add(p.ThrottledSeconds > 0, "kept from running for %s by its CPU limit", table.Seconds(p.ThrottledSeconds))

@@ -31,7 +31,7 @@ func drawEvidence(t *rapid.T) Evidence {
 		}
 		w.Loop.LateMean, w.Loop.Late.P99, w.Loop.Turn.P99, w.Loop.TurnSeconds, w.Loop.Walking = num("mean"), num("p99"), num("turn"), num("turns"), num("walking")
 		w.Process = pushdapi.WatchedProcess{CPUSeconds: num("cpu"), RunQueueSeconds: num("rq"), ThrottledSeconds: num("throttled"), GCCycles: uint64(n("gc")),
-			GCCPUSeconds: num("gccpu"), GCAssistSeconds: num("assist"), GCPauseMax: num("pause"), LockWaitSeconds: num("lock")}
+			GCShare: num("gccpu"), GCAssist: num("assist"), GCPauseMax: num("pause"), LockWaitSeconds: num("lock")}
 		e.Seen = w
 	}
 	if rapid.Bool().Draw(t, "locks") {

@@ -87,7 +87,7 @@ func (f *facts) nodeSentence(cause string) string {
 		}
 		return fmt.Sprintf("%s: its goroutines wait for locks, %s in %s all together.", late, table.Seconds(p.LockWaitSeconds), f.time())
 	case Collector:
-		return fmt.Sprintf("%s: its garbage collector took %s of its CPU in %s, longest stop %s.", late, share(p.GCCPUSeconds/max(p.CPUSeconds, 0.001)),
+		return fmt.Sprintf("%s: its garbage collector took %s of its CPU in %s, longest stop %s.", late, share(p.GCShare),
 			table.Plural(int64(p.GCCycles), "cycle"), table.Seconds(f.pauseMax()))
 	case Turns, Broadcast:
 		what := ""

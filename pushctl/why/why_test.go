@@ -19,7 +19,7 @@ func calm() *pushdapi.Watched {
 	w.Conn.Rates.In = pushdapi.Windows{S1: 20, S10: 20, S100: 20}
 	w.Socket = &pushdapi.WatchedSocket{Busy: 0.01, Segments: 100, AckedBytes: 24_000, RTTMax: 0.03}
 	w.Loop = pushdapi.WatchedLoop{LateMean: 0.0006, Late: pushdapi.Quantiles{P50: 0.0003, P99: 0.004}, Turn: pushdapi.Quantiles{P99: 0.0004}, Turns: 900, TurnSeconds: 0.03}
-	w.Process = pushdapi.WatchedProcess{Cores: 2, CPUSeconds: 0.4, RunQueueSeconds: 0.05, GCCycles: 1, GCCPUSeconds: 0.004, GCPauseMax: 0.0001}
+	w.Process = pushdapi.WatchedProcess{Cores: 2, CPUSeconds: 0.4, RunQueueSeconds: 0.05, GCCycles: 1, GCShare: 0.01, GCPauseMax: 0.0001}
 	return w
 }
 
@@ -119,17 +119,24 @@ func TestJudge(t *testing.T) {
 		nodeLate(w, 0.05, 0.3)
 		w.Process.CPUSeconds, w.Process.RunQueueSeconds = 0.3, 6
 	}), Node, CPU)
+	f("starved of CPU, its collections too", seen(func(w *pushdapi.Watched) {
+		nodeLate(w, 0.1, 0.5)
+		w.Process.CPUSeconds, w.Process.RunQueueSeconds, w.Process.GCPauseMax = 0.1, 7, 0.3
+	}), Node, CPU)
 	f("held by its control group", seen(func(w *pushdapi.Watched) {
 		nodeLate(w, 0.05, 0.1)
 		w.Process.ThrottledSeconds = 3
 	}), Node, CPU)
 	f("collector", seen(func(w *pushdapi.Watched) {
 		nodeLate(w, 0.03, 0.2)
-		w.Process.CPUSeconds, w.Process.GCCPUSeconds, w.Process.RunQueueSeconds, w.Process.LockWaitSeconds = 6, 3, 12, 2
+		w.Process.CPUSeconds, w.Process.GCShare, w.Process.RunQueueSeconds, w.Process.LockWaitSeconds = 6, 0.5, 12, 2
 	}), Node, Collector)
 	f("long stops", seen(func(w *pushdapi.Watched) { nodeLate(w, 0.03, 0.2); w.Process.GCPauseMax = 0.2 }), Node, Collector)
 	f("locks, by the runtime's word", seen(func(w *pushdapi.Watched) { nodeLate(w, 0.03, 0.06); w.Process.LockWaitSeconds = 9 }), Node, LockWait)
-	e := seen(func(w *pushdapi.Watched) { nodeLate(w, 0.03, 0.06); w.Process.LockWaitSeconds, w.Loop.Turn.P99 = 9, 0.06 })
+	e := seen(func(w *pushdapi.Watched) {
+		nodeLate(w, 0.03, 0.06)
+		w.Process.LockWaitSeconds, w.Loop.Turn.P99 = 9, 0.06
+	})
 	e.Locks = &Locks{Seconds: 5, Loops: 8, Sites: []Lock{{Func: "router.(*shard).walk", Place: "router/shard.go:88", Count: 100, Total: 8, P99: 0.06, OnLoop: true}}}
 	f("locks, by a probe", e, Node, LockWait)
 	if v := Judge(e); !strings.Contains(v.Sentence, "router.(*shard).walk (router/shard.go:88)") {

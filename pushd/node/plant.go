@@ -86,7 +86,7 @@ func (h *lockedHandler) Turn() bool {
 // The storm of the collector: goroutines that allocate all the time, each with
 // pointers to mark.
 const (
-	plantedAllocators = 16
+	plantedAllocators = 8
 	plantedAlive      = 1 << 15 // nodes of 64 bytes, per goroutine
 )
 

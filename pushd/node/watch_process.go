@@ -36,6 +36,8 @@ const (
 	lookGC
 	lookGCIdle
 	lookAssist
+	lookTotal
+	lookIdle
 	lookPauses
 	lookLockWait
 	lookSched
@@ -43,7 +45,7 @@ const (
 
 func lookNames() []string {
 	return []string{"/gc/cycles/total:gc-cycles", "/cpu/classes/gc/total:cpu-seconds", "/cpu/classes/gc/mark/idle:cpu-seconds",
-		"/cpu/classes/gc/mark/assist:cpu-seconds", "/sched/pauses/total/gc:seconds", "/sync/mutex/wait/total:seconds", "/sched/latencies:seconds"}
+		"/cpu/classes/gc/mark/assist:cpu-seconds", "/cpu/classes/total:cpu-seconds", "/cpu/classes/idle:cpu-seconds", "/sched/pauses/total/gc:seconds", "/sync/mutex/wait/total:seconds", "/sched/latencies:seconds"}
 }
 
 // lookAtProcess reads some files per thread and stops nothing.
@@ -80,8 +82,14 @@ func nanos(b []byte) float64 {
 func (l *processLook) since(before *processLook) pushdapi.WatchedProcess {
 	diff := func(i int) float64 { return l.samples[i].Value.Float64() - before.samples[i].Value.Float64() }
 	p := pushdapi.WatchedProcess{Cores: cores(), CPUSeconds: l.cpu - before.cpu, ThrottledSeconds: l.throttled - before.throttled,
-		GCCycles:     l.samples[lookCycles].Value.Uint64() - before.samples[lookCycles].Value.Uint64(),
-		GCCPUSeconds: max(0, diff(lookGC)-diff(lookGCIdle)), GCAssistSeconds: diff(lookAssist), LockWaitSeconds: diff(lookLockWait)}
+		GCCycles:        l.samples[lookCycles].Value.Uint64() - before.samples[lookCycles].Value.Uint64(),
+		LockWaitSeconds: diff(lookLockWait)}
+	// All in the runtime's own unit, time of its processors, which passes also
+	// while the kernel lets others run: only shares of it mean something.
+	if busy := diff(lookTotal) - diff(lookIdle) - diff(lookGCIdle); busy > 0 {
+		p.GCShare = min(1, max(0, diff(lookGC)-diff(lookGCIdle))/busy)
+		p.GCAssist = min(1, diff(lookAssist)/busy)
+	}
 	for tid, t := range l.threads {
 		p.RunQueueSeconds += t.since(before.threads[tid]).wait
 	}
