@@ -75,7 +75,7 @@ func Create(path string, o WriterOptions) (*Writer, error) {
 	}
 	w.id = le.Uint64(id[:])
 	var err error
-	w.enc, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20))
+	w.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20))
 	return w, err
 }
 
