@@ -27,6 +27,7 @@ type Production interface {
 	Node
 	Tee(ctx context.Context, q pushdapi.TeeQuery) (io.ReadCloser, error)
 	Tap(ctx context.Context) (*pushdapi.Tap, error)
+	StopTee(ctx context.Context) error
 }
 
 // Driver replays mirrored traffic on one shadow. *drive.Driver is one.

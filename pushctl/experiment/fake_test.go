@@ -214,6 +214,24 @@ func (p *fakeProduction) Tap(context.Context) (*pushdapi.Tap, error) {
 	return &t, nil
 }
 
+// StopTee implements Production.
+func (p *fakeProduction) StopTee(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out == nil {
+		return &pushdapi.Error{Code: "not_found", Status: http.StatusNotFound}
+	}
+	out := p.out
+	p.out = nil
+	var b teewire.Batch
+	b.End(&teewire.End{Reason: "stopped", Detail: "by request"})
+	go func() { // ends when it is read, or the reader is closed
+		out.Write(b.Seal())
+		out.Close()
+	}()
+	return nil
+}
+
 // fakeDriver reads and replays nothing.
 type fakeDriver struct {
 	mu     sync.Mutex

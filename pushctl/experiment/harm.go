@@ -32,6 +32,7 @@ const (
 type rise struct {
 	by    float64 // 0.05 is 5 %
 	least float64 // surely
+	err   float64 // standard, of by
 	from  float64 // the median before
 	to    float64
 	known bool
@@ -50,7 +51,8 @@ func compare(late, before []float64) rise {
 		return rise{}
 	}
 	r := rise{by: mb/ma - 1, from: ma, to: mb, known: true}
-	r.least = r.by - sigmas*math.Hypot(sa/ma*(mb/ma), sb/ma)
+	r.err = math.Hypot(sa/ma*(mb/ma), sb/ma)
+	r.least = r.by - sigmas*r.err
 	return r
 }
 

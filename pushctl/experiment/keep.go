@@ -43,7 +43,7 @@ func (k *kept) NextBatch() ([]byte, error) {
 		return nil, err
 	}
 	if err := k.w.Write(b); err != nil {
-		return nil, fmt.Errorf("write the recording: %w", err)
+		return nil, err
 	}
 	return b, nil
 }
@@ -55,8 +55,10 @@ func (k *Keeper) Run(_ context.Context, r *teewire.Reader) error {
 		switch {
 		case errors.Is(err, io.EOF) && k.ended():
 			return nil
+		case errors.Is(err, teewire.ErrFull):
+			return err
 		case err != nil:
-			return fmt.Errorf("read the tee: %w", err)
+			return fmt.Errorf("keep the tee: %w", err)
 		}
 		k.count(kind, r)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"time"
@@ -56,6 +57,8 @@ func Replay(ctx context.Context, o ReplayOptions) (*Replayed, error) {
 	case err == nil:
 	case ctx.Err() != nil:
 		r.Ended, r.Detail = StopInterrupted, "who ran it ended it"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		r.Detail = "the recording was cut off: it does not tell how the tee ended"
 	case errors.As(err, &s):
 		r.Ended, r.Detail = s.reason, s.detail
 	default:

@@ -53,6 +53,7 @@ type Progress struct {
 	Dropped  uint64 // of them, not replayed
 	Late     float64
 	CPURise  float64 // of production, percent; not a number when not known
+	CPUErr   float64 // twice its standard error
 	P99Rise  float64
 	TapCPU   float64
 	TapDrops uint64
@@ -85,6 +86,7 @@ type experiment struct {
 	end                     context.CancelCauseFunc // of what runs beside
 	beside                  sync.WaitGroup
 	ended                   chan error // one for each driver
+	driving                 int        // of them, that have not ended
 
 	tap     *pushdapi.Tap
 	strikes map[string]int // looks in a row that found a condition
@@ -222,6 +224,7 @@ func (e *experiment) mirror(inner context.Context) error {
 		e.beside.Go(func() { f.run(inner) }) // ends with the stream
 		streams = []teewire.Batches{f.branch(0), f.branch(1)}
 	}
+	e.driving = len(streams)
 	for i, s := range e.shadows() {
 		e.beside.Go(func() { e.ended <- s.Run(inner, teewire.NewReader(streams[i])) }) // ends with its stream
 	}
@@ -397,7 +400,9 @@ func (e *experiment) tell(stage string, arm verdict.Arm, trial string, since, of
 	if s := e.production.state().last; s != nil {
 		p.Total = s.Connections.Total
 	}
-	f := ofTee(e.charge(), e.tap)
+	charge := e.charge()
+	f := ofTee(charge, e.tap)
+	p.CPUErr = 200 * charge.cpu.err
 	p.CPURise, p.P99Rise, p.TapCPU = f["cpu.rise"], f["p99.rise"], f["tap.cpu"]
 	if e.tap != nil {
 		p.TapDrops = sumOf(e.tap.DroppedBy)
@@ -462,7 +467,29 @@ func (e *experiment) close(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+	e.endTee(last)
 	e.end(nil)
 	e.beside.Wait()
 	e.endStage()
+}
+
+// endTeeWithin is how long the last records may take to be replayed.
+const endTeeWithin = 3 * time.Second
+
+// endTee has production end the stream, so that what is under way arrives and
+// the books close; unless it has ended it already: the next tee is another's.
+func (e *experiment) endTee(ctx context.Context) {
+	if e.driving < len(e.shadows()) || e.o.Production.StopTee(ctx) != nil {
+		return
+	}
+	late := time.NewTimer(endTeeWithin)
+	defer late.Stop()
+	for e.driving > 0 {
+		select {
+		case <-e.ended:
+			e.driving--
+		case <-late.C:
+			return
+		}
+	}
 }

@@ -21,6 +21,7 @@ func (e *experiment) watch(ctx context.Context, tick <-chan time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case err := <-e.ended:
+		e.driving--
 		return e.streamEnded(err)
 	case <-tick:
 	}
