@@ -35,7 +35,7 @@ func cross(b []byte) {
 }
 
 // redactCommand takes out of a client's command, in place, what may not be
-// mirrored: tokens always; data and what the node does not read as payload;
+// mirrored: tokens always; data and all that the node does not read as payload;
 // with names also users, groups and refs. Of what is no command the length is
 // left.
 func (s *Shard) redactCommand(b []byte, known bool) {
@@ -43,24 +43,38 @@ func (s *Shard) redactCommand(b []byte, known bool) {
 		cross(b)
 		return
 	}
-	degree := s.run.o.Redact
 	members(b, func(key, value []byte) {
-		switch string(key) {
-		case "type", "seq":
-		case "user", "group":
-			s.hideString(value)
-		case "ref":
-			if degree == teewire.RedactNames && value[0] == '"' {
-				blank(value)
-			}
-		case "token":
+		if string(key) == "token" {
 			blank(value)
-		default:
-			if degree != teewire.RedactOff {
-				blank(value)
-			}
+		} else if s.run.o.Redact != teewire.RedactOff {
+			s.redactMember(key, value)
 		}
 	})
+}
+
+func (s *Shard) redactMember(key, value []byte) {
+	text := value[0] == '"'
+	switch string(key) {
+	case "type":
+	case "user", "group":
+		if !text {
+			blank(value)
+		}
+		s.hideString(value)
+	case "ref":
+		if s.hide != nil && text {
+			blank(value)
+		}
+	case "seq":
+		if value[0] < '0' || value[0] > '9' {
+			blank(value)
+		}
+	case "data":
+		blank(value)
+	default:
+		cross(key)
+		blank(value)
+	}
 }
 
 // hideString replaces a name in a JSON string; white space makes up for what
