@@ -6,12 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,45 +329,98 @@ func TestOneTeeAtATime(t *testing.T) {
 	}
 }
 
-// A reader that takes nothing costs its tee, not the node's clients.
-func TestATeeThatIsNotReadEnds(t *testing.T) {
-	n := testnode.Start(t, func(c *testnode.Config) {
-		c.Knobs["tap.stall_timeout"], c.Knobs["tap.buffer_bytes_max"] = "500ms", "1MiB"
-	})
-	lines := stream(t, t.Context(), n, "user=ann")
+// The goodbyes of a node that stops are mirrored, to a reader on the admin
+// socket as well.
+func TestTeeSeesTheDrain(t *testing.T) {
+	n := testnode.Start(t, nil)
+	stream(t, t.Context(), n, "user=ann")
+	n.API = pushdapi.New(n.AdminSocket(), pushdapi.Options{UserAgent: "reader"})
+	defer n.API.Close()
+	result := mirror(t, n, pushdapi.TeeQuery{Sample: 100})
+	if s := tapIs(t, n, "ann is mirrored", func(s *pushdapi.Tap) bool { return s.Connections == 1 }); s.To != "reader by the admin socket" {
+		t.Errorf("it goes to %q", s.To)
+	}
+	n.Stop()
+	m := result()
+	if c := m.conn(t, "ann").Conn; m.close[c] != push.CloseDrain || m.end.Reason != "drain" {
+		t.Errorf("closed %v, end %+v", m.close, m.end)
+	}
+}
+
+// unread begins a tee of ann that is not read.
+func unread(t *testing.T, n *testnode.Node) (reader net.Conn, ann *bufio.Scanner) {
+	t.Helper()
+	ann = stream(t, t.Context(), n, "user=ann")
 	c, err := net.Dial("tcp", n.PrivateAddr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
 	if err := c.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(c, "GET /v1/tee?sample=100 HTTP/1.1\r\nHost: node\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(c, "GET /v1/tee?sample=100 HTTP/1.1\r\nHost: node\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	tapIs(t, n, "ann is mirrored", func(s *pushdapi.Tap) bool { return s.Connections == 1 })
-	payload := `"` + string(bytes.Repeat([]byte("x"), 60_000)) + `"`
-	var tap *pushdapi.Tap
-	for range 2000 { // more than the sockets of both sides hold
+	return c, ann
+}
+
+// fill sends ann large messages, which she reads, until the tap fulfils a
+// condition.
+func fill(t *testing.T, n *testnode.Node, ann *bufio.Scanner, until func(*pushdapi.Tap) bool) {
+	t.Helper()
+	payload := `"` + strings.Repeat("x", 60_000) + `"`
+	for range 2000 { // more than the sockets of both sides and the buffer hold
 		tell(t, n, "ann", payload)
-		if !lines.Scan() {
-			t.Fatal(lines.Err())
+		if !ann.Scan() {
+			t.Fatal(ann.Err())
 		}
-		if tap, err = n.API.Tap(t.Context()); err != nil || !tap.Active {
+		if s, err := n.API.Tap(t.Context()); err != nil || until(s) {
 			break
 		}
 	}
-	tap = tapIs(t, n, "the tee has ended", func(s *pushdapi.Tap) bool { return !s.Active })
-	if tap.EndReason != "stalled" || tap.DroppedBy["buffer"] == 0 && tap.Torn == 0 {
-		t.Errorf("the tap says %+v", *tap)
+}
+
+// ended wants the tee to have ended for a reason, its books to be right, and
+// ann to be unharmed.
+func ended(t *testing.T, n *testnode.Node, reason string) *pushdapi.Tap {
+	t.Helper()
+	tap := tapIs(t, n, "the tee has ended", func(s *pushdapi.Tap) bool { return !s.Active })
+	if tap.EndReason != reason {
+		t.Errorf("the tee ended: %+v, want %s", *tap, reason)
 	}
 	for kind := range maps.Keys(tap.Seen) {
 		if tap.Seen[kind] != tap.Sent[kind]+tap.Dropped[kind] {
 			t.Errorf("%s: seen %d, sent %d, dropped %d", kind, tap.Seen[kind], tap.Sent[kind], tap.Dropped[kind])
 		}
 	}
-	if s := n.Stats(); s.Connections.Total != 1 || s.DroppedBy["overflow"] != 0 {
+	if s := n.Stats(); s.Connections.Total != 1 || len(s.DroppedBy) != 0 {
 		t.Errorf("the client suffered: %+v", *s)
+	}
+	return tap
+}
+
+// A reader that takes nothing costs its tee, not the node's clients.
+func TestATeeThatIsNotReadEnds(t *testing.T) {
+	n := testnode.Start(t, func(c *testnode.Config) { c.Knobs["tap.stall_timeout"] = "200ms" })
+	_, ann := unread(t, n)
+	fill(t, n, ann, func(s *pushdapi.Tap) bool { return !s.Active })
+	ended(t, n, "stalled")
+}
+
+// What finds no room is left out, and counted.
+func TestATeeThatIsNotReadFillsItsBuffer(t *testing.T) {
+	n := testnode.Start(t, func(c *testnode.Config) {
+		c.Knobs["tap.stall_timeout"], c.Knobs["tap.buffer_bytes_max"] = "10m", "1MiB"
+	})
+	reader, ann := unread(t, n)
+	fill(t, n, ann, func(s *pushdapi.Tap) bool { return s.DroppedBy["buffer"] > 0 })
+	if s := n.Stats(); s.Tap.BufferBytes > 1<<20 || s.Tap.BufferBytes == 0 {
+		t.Errorf("%d bytes wait for the reader, at most 1 MiB may", s.Tap.BufferBytes)
+	}
+	reader.Close()
+	if s := ended(t, n, "gone"); s.DroppedBy["buffer"] == 0 {
+		t.Errorf("nothing was left out: %+v", *s)
 	}
 }
