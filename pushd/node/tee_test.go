@@ -333,7 +333,11 @@ func TestOneTeeAtATime(t *testing.T) {
 // socket as well.
 func TestTeeSeesTheDrain(t *testing.T) {
 	n := testnode.Start(t, nil)
-	stream(t, t.Context(), n, "user=ann")
+	ann := stream(t, t.Context(), n, "user=ann")
+	go func() { // ends with the node
+		for ann.Scan() {
+		}
+	}()
 	n.API = pushdapi.New(n.AdminSocket(), pushdapi.Options{UserAgent: "reader"})
 	defer n.API.Close()
 	result := mirror(t, n, pushdapi.TeeQuery{Sample: 100})
