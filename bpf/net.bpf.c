@@ -106,7 +106,7 @@ static __always_inline void chronos(struct chrono *c, struct tcp_sock *tp, u64 n
 	c->sndbuf = tp->chrono_stat[2] + (type == 3 ? runs : 0);
 }
 
-static __always_inline void begin(struct mark *m, struct tcp_sock *tp, struct sock *sk, struct chrono *c, u64 ino, u64 now)
+static __always_inline void begin(struct mark *m, struct tcp_sock *tp, struct chrono *c, u64 ino, u64 now)
 {
 	m->ino = ino;
 	m->since = now;
@@ -116,7 +116,6 @@ static __always_inline void begin(struct mark *m, struct tcp_sock *tp, struct so
 	m->segs = tp->data_segs_out;
 	m->acked = tp->bytes_acked;
 	m->retrans = m->told = tp->total_retrans;
-	m->drops = sk->sk_drops.counter;
 }
 
 static __always_inline bool well(struct row *r)
@@ -125,33 +124,81 @@ static __always_inline bool well(struct row *r)
 	       !(r->unsent && r->unacked + r->mss > r->window);
 }
 
-SEC("iter/task_file")
-int look(struct bpf_iter__task_file *ctx)
+/* The listening socket that a file is, or that of TCP inside one of MPTCP. */
+static __always_inline struct sock *listening(struct sock *sk)
 {
-	struct row r = {};
+	struct sock *first = 0;
+	if (sk->__sk_common.skc_state != TCP_LISTEN)
+		return 0;
+	if (bpf_skc_to_tcp_sock(sk))
+		return sk;
+	if (bpf_core_field_exists(struct mptcp_sock, first) && sk->sk_protocol == IPPROTO_MPTCP)
+		bpf_core_read(&first, sizeof(first), &((struct mptcp_sock *)sk)->first);
+	return first;
+}
+
+static __always_inline int write(struct bpf_iter__task_file *ctx, struct row *r, struct sock *sk)
+{
+	r->state = sk->__sk_common.skc_state;
+	r->lport = sk->__sk_common.skc_num;
+	address(r->local, sk, false);
+	address(r->peer, sk, true);
+	return bpf_seq_write(ctx->meta->seq, r, sizeof(*r));
+}
+
+static __always_inline int look_at_listener(struct bpf_iter__task_file *ctx, struct sock *sk, struct sock *from, u64 ino)
+{
+	struct row r = { .ino = ino };
+	struct mark none = {};
+	struct mark *m = bpf_sk_storage_get(&marks, sk, &none, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!m) {
+		count(LOST_STARTS);
+		return 0;
+	}
+	if (m->look == sums.look && m->ino == ino)
+		return 0;
+	u32 drops = BPF_CORE_READ(from, sk_drops.counter);
+	if (m->ino != ino) {
+		m->ino = ino;
+		m->drops = sums.look == 1 ? drops : 0;
+	}
+	r.backlog = BPF_CORE_READ(from, sk_ack_backlog);
+	r.backlog_max = BPF_CORE_READ(from, sk_max_ack_backlog);
+	r.drops = drops - m->drops;
+	if (!write(ctx, &r, sk))
+		m->look = sums.look;
+	return 0;
+}
+
+static __always_inline void fill(struct row *r, struct mark *m, struct tcp_sock *tp, struct chrono *c, u64 now)
+{
+	r->age = now - m->since;
+	r->busy = c->busy - m->busy;
+	r->rwnd = c->rwnd - m->rwnd;
+	r->sndbuf = c->sndbuf - m->sndbuf;
+	r->segs = tp->data_segs_out - m->segs;
+	r->acked = tp->bytes_acked - m->acked;
+	r->retrans = tp->total_retrans - m->retrans;
+	r->unsent = tp->write_seq - tp->snd_nxt;
+	r->unacked = tp->snd_nxt - tp->snd_una;
+	r->unread = tp->rcv_nxt - tp->copied_seq;
+	r->window = tp->snd_wnd;
+	r->cwnd = tp->snd_cwnd;
+	r->mss = tp->mss_cache;
+	r->srtt = tp->srtt_us;
+	r->rttvar = tp->mdev_us;
+	r->probes = tp->inet_conn.icsk_probes_out;
+	r->backoff = tp->inet_conn.icsk_backoff;
+}
+
+static __always_inline int look_at_conn(struct bpf_iter__task_file *ctx, struct sock *sk, struct tcp_sock *tp, u64 ino)
+{
+	struct row r = { .ino = ino, .pport = bpf_ntohs(sk->__sk_common.skc_dport) };
 	struct chrono c = {};
 	struct mark none = {};
-	struct file *file = ctx->file;
-	if (!file)
-		return 0;
-	struct socket *socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	struct sock *sk = socket->sk;
-	if (!sk)
-		return 0;
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
-		return 0;
-	r.state = sk->__sk_common.skc_state;
-	if (r.state == TCP_CLOSE)
-		return 0;
-	r.lport = sk->__sk_common.skc_num;
-	r.pport = bpf_ntohs(sk->__sk_common.skc_dport);
-	if (only_peers && r.state != TCP_LISTEN && !bpf_map_lookup_elem(&wanted, &r.pport))
+	if (only_peers && !bpf_map_lookup_elem(&wanted, &r.pport))
 		return 0;
 	u64 now = bpf_jiffies64();
-	u64 ino = file->f_inode->i_ino;
 	sums.jiffies = now;
 	chronos(&c, tp, now);
 	struct mark *m = bpf_sk_storage_get(&marks, sk, &none, BPF_SK_STORAGE_GET_F_CREATE);
@@ -162,50 +209,42 @@ int look(struct bpf_iter__task_file *ctx)
 	if (m->look == sums.look && m->ino == ino)
 		return 0;
 	if (m->ino != ino && sums.look == 1) {
-		begin(m, tp, sk, &c, ino, now);
-	} else if (m->ino != ino) { /* younger than the probe */
-		u32 told = m->told;
-		struct mark young = { .ino = ino, .since = now - c.busy, .told = told };
+		begin(m, tp, &c, ino, now);
+	} else if (m->ino != ino) { /* younger than the probe; born when its clocks began, or later */
+		struct mark young = { .ino = ino, .since = now - c.busy, .told = m->told };
 		*m = young;
 	}
-	r.ino = ino;
-	r.age = now - m->since;
-	r.busy = c.busy - m->busy;
-	r.rwnd = c.rwnd - m->rwnd;
-	r.sndbuf = c.sndbuf - m->sndbuf;
-	r.segs = tp->data_segs_out - m->segs;
-	r.acked = tp->bytes_acked - m->acked;
-	r.retrans = tp->total_retrans - m->retrans;
-	if (r.state == TCP_LISTEN) {
-		r.backlog = sk->sk_ack_backlog;
-		r.backlog_max = sk->sk_max_ack_backlog;
-		r.drops = sk->sk_drops.counter - m->drops;
-	} else {
-		r.unsent = tp->write_seq - tp->snd_nxt;
-		r.unacked = tp->snd_nxt - tp->snd_una;
-		r.unread = tp->rcv_nxt - tp->copied_seq;
-		r.window = tp->snd_wnd;
-		r.cwnd = tp->snd_cwnd;
-		r.mss = tp->mss_cache;
-		r.srtt = tp->srtt_us;
-		r.rttvar = tp->mdev_us;
-		r.probes = tp->inet_conn.icsk_probes_out;
-		r.backoff = tp->inet_conn.icsk_backoff;
-	}
-	if (r.state == TCP_LISTEN || only_peers || !well(&r)) {
-		address(r.local, sk, false);
-		address(r.peer, sk, true);
-		if (bpf_seq_write(ctx->meta->seq, &r, sizeof(r)))
-			return 0; /* the reader's buffer is full: it comes again */
-	}
+	fill(&r, m, tp, &c, now);
+	if ((only_peers || !well(&r)) && write(ctx, &r, sk))
+		return 0; /* the reader's buffer is full: it comes again */
 	m->look = sums.look;
-	if (r.state != TCP_LISTEN) {
-		sums.open++;
-		sums.unsent += r.unsent;
-		sums.unacked += r.unacked;
-		sums.segs += r.segs;
-	}
+	sums.open++;
+	sums.unsent += r.unsent;
+	sums.unacked += r.unacked;
+	sums.segs += r.segs;
 	return 0;
+}
+
+SEC("iter/task_file")
+int look(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	if (!file)
+		return 0;
+	struct socket *socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	struct sock *sk = socket->sk;
+	if (!sk)
+		return 0;
+	u64 ino = file->f_inode->i_ino;
+	struct sock *listener = listening(sk);
+	if (listener)
+		return look_at_listener(ctx, sk, listener, ino);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || sk->__sk_common.skc_state == TCP_CLOSE)
+		return 0;
+	return look_at_conn(ctx, sk, tp, ino);
 }
 
 static __always_inline struct events *events_of(struct sock *sk)

@@ -10,6 +10,7 @@ enum { BPF_MAP_TYPE_SK_STORAGE = 24 };
 enum { BPF_F_CLONE = 512 };
 enum { BPF_SK_STORAGE_GET_F_CREATE = 1 };
 enum { AF_INET = 2, AF_INET6 = 10 };
+enum { IPPROTO_MPTCP = 262 };
 enum { TCP_ESTABLISHED = 1, TCP_CLOSE = 7, TCP_LISTEN = 10 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -46,6 +47,12 @@ struct sock {
 	atomic_t sk_drops;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
+	__u16 sk_protocol;
+};
+
+/* A listener of MPTCP, as Go makes them, keeps its queue in a socket of TCP. */
+struct mptcp_sock {
+	struct sock *first;
 };
 
 struct inet_connection_sock {

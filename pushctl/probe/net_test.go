@@ -2,9 +2,14 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/netip"
+	"os"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -208,5 +213,74 @@ func TestNetTargetEnds(t *testing.T) {
 	r := watchTCP(t, p, NetOptions{Options: Options{MaxCPU: 1}}, p.stop)
 	if r.End != EndExited || len(r.Connections) != 1 {
 		t.Errorf("ended by %s: %+v", r.End, r.Connections)
+	}
+}
+
+// TestNetReadsAddresses looks at this very process, over IPv6 and over IPv4 on
+// a socket for both.
+func TestNetReadsAddresses(t *testing.T) {
+	allowed(t)
+	target, err := FindAny(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	f := func(listen, dial string) {
+		t.Helper()
+		l, err := net.Listen("tcp", listen)
+		if err != nil {
+			t.Skipf("no IPv6 here: %v", err)
+		}
+		defer l.Close()
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		c, err := net.Dial("tcp", net.JoinHostPort(dial, port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		a, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		peer := netip.MustParseAddrPort(c.LocalAddr().String())
+		o := NetOptions{Peers: []netip.AddrPort{peer}}
+		o.Duration = 10 * time.Millisecond
+		r, err := Net(t.Context(), target, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Connections) != 1 || r.Connections[0].Peer != peer || r.Connections[0].Local != netip.MustParseAddrPort(c.RemoteAddr().String()) {
+			t.Errorf("%s: %+v", peer, r.Connections)
+		}
+		want := netip.MustParseAddrPort(l.Addr().String())
+		if !slices.ContainsFunc(r.Listeners, func(l Listener) bool { return l.Local == want }) {
+			t.Errorf("%s is not among %+v", want, r.Listeners)
+		}
+	}
+	f("[::1]:0", "::1")
+	f("[::]:0", "127.0.0.1")
+	f("127.0.0.1:0", "127.0.0.1")
+}
+
+// TestNetRefusesWithoutRights gives up all capabilities on a thread that ends
+// with the test.
+func TestNetRefusesWithoutRights(t *testing.T) {
+	allowed(t)
+	target, err := FindAny(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	runtime.LockOSThread()
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&hdr, &none[0]); err != nil {
+		t.Skip(err)
+	}
+	o := NetOptions{}
+	o.Duration = time.Millisecond
+	if _, err := Net(t.Context(), target, o); err == nil || !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "CAP_BPF and CAP_PERFMON") {
+		t.Errorf("%v", err)
 	}
 }
