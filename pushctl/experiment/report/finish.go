@@ -38,7 +38,8 @@ func (r *Report) sweep() (verdict.Result, string) {
 		t := &r.Trials[i]
 		n[t.Verdict.Result]++
 		if t.Verdict.Result == verdict.Fail {
-			why = append(why, t.Name+": "+t.Verdict.Why)
+			what, _, _ := strings.Cut(t.Verdict.Why, ";")
+			why = append(why, t.Name+": "+what)
 		}
 	}
 	switch {

@@ -166,7 +166,7 @@ func (f *found) say(alpha, share float64) {
 	e.P = f.p
 	e.Change, e.Low, e.High = f.c.natural(f.shift), f.c.natural(f.low), f.c.natural(f.high)
 	e.Noise = f.c.natural(f.noise)
-	least := m.matters(e.Control)
+	least := m.Least(e.Control)
 	e.Detectable = f.detectable(share, least)
 	switch {
 	case e.P <= alpha && math.Abs(e.Change) >= least:
@@ -196,8 +196,8 @@ func (c *compare) natural(v float64) float64 {
 	return min(math.Expm1(v), mostChange)
 }
 
-// matters is the smallest change that does, at the control's level.
-func (m *Metric) matters(control float64) float64 {
+// Least is the smallest change that matters, at the control's level.
+func (m *Metric) Least(control float64) float64 {
 	if m.Absolute {
 		return max(m.Min, m.Floor)
 	}
