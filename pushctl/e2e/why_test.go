@@ -108,8 +108,10 @@ func TestWhy(t *testing.T) {
 		n.publishing(t, 1, 50*time.Millisecond, 200)
 		n.delivered(t, 20)
 		all := n.why(t)
-		if stall := machineStall(); all[0].Kind == "node" && all[0].Cause == "cpu" && stall > busyStall {
-			t.Skipf("the machine is too busy for a node to be healthy, threads waited for a processor %.0f %% of the time: %s", stall, all[0].Sentence)
+		for _, s := range all {
+			if stall := machineStall(); s.Kind == "node" && s.Cause == "cpu" && stall > busyStall {
+				t.Skipf("the machine is too busy for a node to be healthy, threads waited for a processor %.0f %% of the time: %s", stall, s.Sentence)
+			}
 		}
 		tally(t, all, "healthy")
 	})

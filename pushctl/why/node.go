@@ -70,8 +70,12 @@ func (f *facts) collector() float64 {
 }
 
 // gcShare: a collector that runs all the time is given a quarter of the
-// processors, and takes more only from those who allocate.
-func (f *facts) gcShare() float64 { return ramp(f.w.Process.GCShare, 0.06, 0.2) }
+// processors, and takes more only from those who allocate. A few cycles that
+// lasted long did not run all the time, they had no processor.
+func (f *facts) gcShare() float64 {
+	p := &f.w.Process
+	return ramp(p.GCShare, 0.06, 0.2) * ramp(float64(p.GCCycles)/f.over, 0.3, 1.5)
+}
 
 func (f *facts) pauseMax() float64 {
 	if f.e.GC != nil {
@@ -104,7 +108,7 @@ func (f *facts) schedTotal() float64 {
 // them.
 func (f *facts) turns() float64 {
 	l := &f.w.Loop
-	return max(ramp(l.Turn.P99, 0.005, 0.05), ramp(l.TurnSeconds/f.over, 0.5, 0.95)) * (1 - 0.5*max(f.locks(), f.collector(), f.starved()))
+	return max(ramp(l.Turn.P99, 0.005, 0.05), ramp(l.TurnSeconds/f.over, 0.5, 0.95)) * (1 - 0.8*max(f.locks(), f.collector(), f.starved()))
 }
 
 func (f *facts) broadcast() float64 { return f.turns() * ramp(f.w.Loop.Walking, 0.1, 0.5) * 1.05 }

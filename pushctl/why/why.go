@@ -120,8 +120,8 @@ type Verdict struct {
 
 // From where on scores decide.
 const (
-	heldLeast  = 0.35 // below, nobody holds it back
-	scoreLeast = 0.45 // below, a candidate is not named
+	heldLeast  = 0.4  // below, nobody holds it back
+	scoreLeast = 0.4  // below, a candidate is not named
 	aheadLeast = 0.15 // of the next, to be named
 )
 

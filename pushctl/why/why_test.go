@@ -122,6 +122,7 @@ func TestJudge(t *testing.T) {
 	f("starved of CPU, its collections too", seen(func(w *pushdapi.Watched) {
 		nodeLate(w, 0.1, 0.5)
 		w.Process.CPUSeconds, w.Process.RunQueueSeconds, w.Process.GCPauseMax = 0.1, 7, 0.3
+		w.Process.GCShare, w.Process.GCCycles, w.Loop.Turn.P99 = 0.13, 2, 0.2
 	}), Node, CPU)
 	f("held by its control group", seen(func(w *pushdapi.Watched) {
 		nodeLate(w, 0.05, 0.1)
@@ -129,7 +130,8 @@ func TestJudge(t *testing.T) {
 	}), Node, CPU)
 	f("collector", seen(func(w *pushdapi.Watched) {
 		nodeLate(w, 0.03, 0.2)
-		w.Process.CPUSeconds, w.Process.GCShare, w.Process.RunQueueSeconds, w.Process.LockWaitSeconds = 6, 0.5, 12, 2
+		w.Process.CPUSeconds, w.Process.GCShare, w.Process.RunQueueSeconds, w.Process.LockWaitSeconds = 6, 0.25, 12, 2
+		w.Process.GCCycles = 40
 	}), Node, Collector)
 	f("long stops", seen(func(w *pushdapi.Watched) { nodeLate(w, 0.03, 0.2); w.Process.GCPauseMax = 0.2 }), Node, Collector)
 	f("locks, by the runtime's word", seen(func(w *pushdapi.Watched) { nodeLate(w, 0.03, 0.06); w.Process.LockWaitSeconds = 9 }), Node, LockWait)
