@@ -64,7 +64,7 @@ func Cause(in CauseInput) pushdapi.Cause {
 	case !in.idle() && s.networkSilent():
 		c.Kind = kindNetwork
 		c.Sentence = fmt.Sprintf("The client's host has not answered for %s while data is on its way: it is asleep, gone or cut off.",
-			duration(s.tcp.LastReceivedAgo))
+			duration(s.tcp.LastAckAgo))
 	case !in.idle() && s.networkSlow():
 		c.Kind, c.Sentence = kindNetwork, networkSentence(&in, &s)
 	case in.LoopTurn >= loopLate:

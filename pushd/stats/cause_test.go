@@ -15,7 +15,7 @@ func slow() CauseInput {
 		Rates:  pushdapi.ConnRate{In: w(25, 25, 24), Out: w(10, 10, 10), Level: w(600, 500, 100)},
 		Wait:   pushdapi.Estimate{State: "known", Seconds: 60},
 		Drain:  pushdapi.Estimate{State: "growing", Growth: 15, CapSeconds: 28},
-		TCP:    &pushdapi.TCP{RTTSeconds: 0.04, UnsentBytes: 2000, SendBufferBytes: 3000, LastReceivedAgo: 0.2, SegmentsOut: 10_000, Retransmits: 10},
+		TCP:    &pushdapi.TCP{RTTSeconds: 0.04, UnsentBytes: 2000, SendBufferBytes: 3000, LastReceivedAgo: 20, LastAckAgo: 0.2, SegmentsOut: 10_000, Retransmits: 10},
 		Recent: &pushdapi.TCPShare{OverSeconds: 10, Busy: 0.4},
 	}
 }
@@ -57,10 +57,13 @@ func TestCause(t *testing.T) {
 	}, "client", "80 % of the time it had data to send")
 	f("host gone", func(in *CauseInput) {
 		in.Recent = &pushdapi.TCPShare{OverSeconds: 10, Busy: 1}
-		in.TCP.UnackedSegments, in.TCP.LastReceivedAgo = 8, 14
+		in.TCP.UnackedSegments, in.TCP.LastAckAgo = 8, 14
 	}, "network", "not answered for 14s")
+	f("a client that acknowledges and never sends", func(in *CauseInput) {
+		in.TCP.UnackedSegments, in.TCP.LastReceivedAgo = 8, 900
+	}, "unsure", "stands out")
 	f("probes to a dead host", func(in *CauseInput) {
-		in.TCP.Probes, in.TCP.LastReceivedAgo = 4, 60
+		in.TCP.Probes, in.TCP.LastAckAgo = 4, 60
 	}, "network", "not answered for 1m")
 	f("loss", func(in *CauseInput) {
 		in.Recent.Retransmits, in.TCP.RTTSeconds = 0.08, 0.35

@@ -47,12 +47,12 @@ func (s *socket) clientClosed() bool {
 	if s.rwnd >= mostOfTheTime {
 		return true
 	}
-	return s.tcp.Probes > 0 && s.tcp.UnsentBytes > 0 && s.tcp.LastReceivedAgo < silentLong
+	return s.tcp.Probes > 0 && s.tcp.UnsentBytes > 0 && s.tcp.LastAckAgo < silentLong
 }
 
 // networkSilent tells that data is on its way and nothing comes back.
 func (s *socket) networkSilent() bool {
-	return s.tcp.LastReceivedAgo >= silentLong &&
+	return s.tcp.LastAckAgo >= silentLong &&
 		(s.tcp.UnackedSegments > 0 || s.tcp.Probes > 1)
 }
 

@@ -93,7 +93,7 @@ func evidence(in *CauseInput, s *socket) []string {
 	}
 	if in.TCP != nil {
 		e = append(e, fmt.Sprintf("socket: round trip %s, unsent %s, last heard %s ago, probes unanswered %d",
-			duration(s.tcp.RTTSeconds), size(float64(s.tcp.UnsentBytes)), duration(s.tcp.LastReceivedAgo), s.tcp.Probes))
+			duration(s.tcp.RTTSeconds), size(float64(s.tcp.UnsentBytes)), duration(s.tcp.LastAckAgo), s.tcp.Probes))
 	} else {
 		e = append(e, "the socket could not be asked")
 	}
