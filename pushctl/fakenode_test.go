@@ -58,6 +58,7 @@ func (n *fakeNode) handler() http.Handler {
 		}
 		answer(w, pushdapi.Kicked{Kicked: k})
 	})
+	n.tapRoutes(mux)
 	mux.HandleFunc("POST /v1/send", n.send)
 	mux.HandleFunc("POST /v1/broadcast", n.send)
 	mux.HandleFunc("GET /debug/pprof/{kind}", func(w http.ResponseWriter, r *http.Request) {

@@ -21,7 +21,7 @@ func commands(e *env) []*cli.Command {
 		statsCommand(e), topCommand(e), connCommand(e), whyCommand(e), closedCommand(e), traceCommand(e),
 		kickCommand(e), recCommand(e), knobCommand(e), nodesCommand(e), keeperCommand(e),
 		sendCommand(e), broadcastCommand(e), listenCommand(e),
-		pprofCommand(e), probeCommand(e), benchCommand(e), doctorCommand(e), versionCommand(e), completionCommand(e), manCommand(e),
+		pprofCommand(e), probeCommand(e), benchCommand(e), teeCommand(e), doctorCommand(e), versionCommand(e), completionCommand(e), manCommand(e),
 	}
 }
 
