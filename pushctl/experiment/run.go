@@ -202,7 +202,20 @@ func (e *experiment) work(ctx, inner context.Context) error {
 	if e.o.Mirror {
 		return e.hold(ctx)
 	}
-	return e.turns(ctx)
+	err := e.turns(ctx)
+	e.slots = cut(e.slots, time.Since(e.arms))
+	return err
+}
+
+// cut leaves the slots that have been, as far as they went.
+func cut(slots []Slot, end time.Duration) (out []Slot) {
+	for _, s := range slots {
+		if s.From < end {
+			s.To = min(s.To, end)
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // mirror opens the stream and has it driven.
