@@ -49,18 +49,27 @@ func (w *whying) look(ctx context.Context, c *pushdapi.Client) probed {
 	case v.Place == nil:
 		return missing("the node does not say where it runs", "")
 	case !v.Place.SameHost(here):
-		return missing("the node runs on another host", fmt.Sprintf("ssh %s sudo pushctl why %s", cmp.Or(v.Place.Hostname, "HOST"), w.arg))
+		return missing("the node runs on another host", fmt.Sprintf("ssh %s sudo %s", cmp.Or(v.Place.Hostname, "HOST"), w.again()))
 	case v.Place.PIDs != here.PIDs:
-		return missing("the node runs in another container", "sudo pushctl why "+w.arg+"   on the host itself, with the node inside the same numbers of processes")
+		return missing("the node runs in another container", "sudo "+w.again()+"   inside of that container")
 	}
 	t, err := probe.Find(v.Place.PID)
 	if err != nil {
 		p := probed{}
-		p.miss(withoutProbes, err, w.arg)
+		p.miss(withoutProbes, err, w.again())
 		return p
 	}
 	defer t.Close()
 	return w.run(ctx, t)
+}
+
+// again is the command line that asks the same.
+func (w *whying) again() string {
+	text := "pushctl why " + why.Quote(w.arg)
+	for _, n := range w.named {
+		text += " --node " + why.Quote(n)
+	}
+	return text
 }
 
 // run runs the probes side by side.
@@ -79,7 +88,7 @@ func (w *whying) run(ctx context.Context, t *probe.Target) (p probed) {
 	wg.Wait()
 	switch {
 	case errs[0] != nil:
-		p.miss("locks by line", errs[0], w.arg)
+		p.miss("locks by line", errs[0], w.again())
 	default:
 		p.locks = locksOf(locks)
 		if locks.End == probe.EndBudget {
@@ -88,12 +97,12 @@ func (w *whying) run(ctx context.Context, t *probe.Target) (p probed) {
 		}
 	}
 	if errs[1] != nil {
-		p.miss("the run queue by thread", errs[1], w.arg)
+		p.miss("the run queue by thread", errs[1], w.again())
 	} else {
 		p.sched = &why.Sched{Seconds: sched.Seconds, Waits: sched.All.Count, Total: sched.All.Total, P99: sched.All.P99, Max: sched.All.Max}
 	}
 	if errs[2] != nil {
-		p.miss("each stop of the collector", errs[2], w.arg)
+		p.miss("each stop of the collector", errs[2], w.again())
 	} else {
 		p.gc = gcOf(gc)
 	}
@@ -101,10 +110,10 @@ func (w *whying) run(ctx context.Context, t *probe.Target) (p probed) {
 }
 
 // miss names evidence that an error kept from us.
-func (p *probed) miss(what string, err error, arg string) {
+func (p *probed) miss(what string, err error, again string) {
 	m := why.Missing{What: what, Why: err.Error(), Do: "pushctl probe check"}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		m.Why, m.Do = "this user may not probe", "sudo pushctl why "+arg
+		m.Why, m.Do = "this user may not probe", "sudo "+again
 	}
 	p.missing = append(p.missing, m)
 }

@@ -149,7 +149,7 @@ func (f *facts) hints(kind Kind, cause string) []pushdapi.Hint {
 		}
 		h := []pushdapi.Hint{hint("take the burst", "pushctl knob set queue.messages_max %d", room)}
 		if c.User != "" {
-			h = append(h, hint("see what is sent", "pushctl trace %s", c.User))
+			h = append(h, hint("see what is sent", "pushctl trace %s", Quote(c.User)))
 		}
 		return h
 	case Unsure:
