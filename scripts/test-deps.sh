@@ -22,6 +22,7 @@ need npm npm
 need clang-14 clang-14 llvm-14 libbpf-dev # to see that the committed eBPF programs are current
 # Fleets in network namespaces, and disks that lose power.
 need ip iproute2
+need nft nftables # lossy links
 need strace strace
 need mkfs.ext4 e2fsprogs
 # The package on a real systemd, in a container.
