@@ -41,19 +41,21 @@ until ctl stats >/dev/null 2>&1; do
 	sleep 0.1
 done
 
-# cpu: nanoseconds that all threads of the node have computed.
-cpu() { cat /proc/"$node"/task/*/schedstat | awk '{ s += $1 } END { printf "%.0f", s }'; }
-# delivered: messages, since the node began. A node at its limit may not answer
-# for all of its loops, and then leaves the sums out.
-delivered() {
-	n=0
+# look: microseconds of CPU and messages delivered, since the node began. A node
+# at its limit may not answer for all of its loops, and then leaves them out.
+look() {
+	seen=
 	tries=0
-	until [ "${n:-0}" -gt 0 ]; do
+	until [ -n "$seen" ]; do
 		tries=$((tries + 1))
 		[ "$tries" -lt 50 ] || { echo "bench-probes: the node does not say how much it delivered" >&2; exit 1; }
-		n=$(ctl stats -o json | tr -d ' ' | awk -F'[:,]' '/^"delivered":[0-9]/ { n = $2 } /^"silent_loops"/ { n = 0 } END { print n }')
+		seen=$(ctl stats -o json | tr -d ' ' | awk -F'[:,]' '
+			/^"delivered":[0-9]/ { n = $2 }
+			/^"cpu_(user|system)_seconds"/ { cpu += $2 }
+			/^"silent_loops"/ { n = "" }
+			END { if (n != "") printf "%.0f %s", cpu * 1e6, n }')
 	done
-	echo "$n"
+	echo "$seen"
 }
 # figure NAME FILE: the first number of that name in a report.
 figure() { tr ',{' '\n\n' <"$2" | sed -n "s/^ *\"$1\": *\([0-9.e+-]*\).*/\1/p" | head -n 1; }
@@ -71,16 +73,17 @@ measure() {
 		;;
 	esac
 	sleep 0.5 # its breakpoints are in place
-	m0=$(delivered) c0=$(cpu)
+	before=$(look)
 	sleep "$window"
-	m1=$(delivered) c1=$(cpu)
+	after=$(look)
+	kill -0 "$load" || { cat "$dir/load" >&2; exit 1; }
 	hits=0 cost=0 seconds=1
 	if [ -n "$probe" ]; then
 		wait "$probe"
 		pids=$(echo "$pids" | sed "s/ $probe\$//")
 		hits=$(figure hits "$dir/probe") cost=$(figure cost_cpu "$dir/probe") seconds=$(figure seconds "$dir/probe")
 	fi
-	echo "$1|$2|$3|$((c1 - c0))|$((m1 - m0))|$hits|$cost|$seconds" >>"$dir/results"
+	echo "$1|$2|$3|$((${after% *} - ${before% *}))|$((${after#* } - ${before#* }))|$hits|$cost|$seconds" >>"$dir/results"
 }
 
 # turns ROUND: the names, begun at another one each round.
@@ -128,7 +131,7 @@ awk -F'|' '
 		key = $1 "|" $3
 		if (!(key in seen)) { seen[key] = 1; order[++keys] = key }
 		per[key, $2] = $4 / $5
-		us[key] = us[key] " " $4 / $5 / 1e3
+		us[key] = us[key] " " $4 / $5
 		hits[key] = hits[key] " " $6 / $8
 		cost[key] = cost[key] " " $7 * 100
 		if ($6 > 0) each[key] = each[key] " " $7 * $8 / $6 * 1e9
