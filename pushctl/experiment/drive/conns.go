@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ type mirrored struct {
 	id      uint64
 	proto   push.Proto
 	joined  bool
+	resumes bool
 	users   []string
 	state   state
 	why     why     // stateOver: why its records are dropped; notDropped: it ended as in production
@@ -69,7 +71,7 @@ func (d *Driver) open(rec *record) {
 		d.hang(old, false) // its end was not told
 		d.leave(old, notDropped)
 	}
-	c := &mirrored{id: o.Conn, proto: o.Proto, users: o.Users, joined: o.Joined, held: o.Blocked, asked: o.Blocked}
+	c := &mirrored{id: o.Conn, proto: o.Proto, users: o.Users, joined: o.Joined, resumes: o.Resume, held: o.Blocked, asked: o.Blocked}
 	if o.Blocked {
 		c.owedBytes, c.owedFrames = d.between, o.Queued
 	}
@@ -78,7 +80,7 @@ func (d *Driver) open(rec *record) {
 		d.refuse(c, dropTorn)
 		return
 	}
-	if len(d.free) < d.opts.Amplify {
+	if len(d.free)+len(d.resting.of) < d.opts.Amplify {
 		d.refuse(c, dropFull)
 		return
 	}
@@ -122,11 +124,15 @@ func (d *Driver) dial(c *mirrored, o *teewire.Open, number int) error {
 	if o.Resume {
 		r.Query += "&resume=1"
 	}
-	n := d.free[len(d.free)-1]
+	n, last, ok := d.slotFor(users[0], o.Resume)
+	if !ok { // open has looked
+		return errors.New("no connection is left")
+	}
+	r.Last = last
 	if err := d.swarm.Dial(int(n), r); err != nil {
+		d.free = append(d.free, n)
 		return err
 	}
-	d.free = d.free[:len(d.free)-1]
 	d.slots[n] = slot{conn: c, number: number}
 	c.slots = append(c.slots, n)
 	c.dialing++
@@ -244,7 +250,7 @@ func (d *Driver) release(n int) (c *mirrored, number int) {
 	c, number = s.conn, s.number
 	c.slots[number] = -1
 	*s = slot{}
-	d.free = append(d.free, int32(n))
+	d.giveBack(int32(n), c, number)
 	return c, number
 }
 

@@ -56,6 +56,7 @@ type Driver struct {
 	users    map[string]bool // torn
 	slots    []slot
 	free     []int32
+	resting  resting
 	opening  int // connections whose Open has not been answered
 	parting  []parting
 	books    books
@@ -89,7 +90,7 @@ func New(o Options) (*Driver, error) {
 	o.defaults()
 	d := &Driver{opts: o, log: o.Log, base: time.Now(), recordsN: queueRecords, bytesN: queueBytes,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
-		queue: newQueue(), conns: map[uint64]*mirrored{}, users: map[string]bool{},
+		queue: newQueue(), conns: map[uint64]*mirrored{}, users: map[string]bool{}, resting: resting{of: map[string]int32{}},
 		clock: clock{delay: o.Delay, speed: o.Speed}}
 	d.messages = newSender(d)
 	if err := d.check(); err != nil {
