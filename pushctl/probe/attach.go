@@ -62,6 +62,9 @@ func (t *Target) place(p point) (link.Link, error) {
 			o.Cookies = append(o.Cookies, p.cookie)
 		}
 	}
+	if t.perf {
+		return t.placeByPerf(p, o.Addresses)
+	}
 	l, err := t.exe.UprobeMulti(nil, p.prog, o)
 	if err != nil {
 		return nil, fmt.Errorf("set breakpoints: %w", needs(err))

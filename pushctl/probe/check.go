@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -41,10 +40,7 @@ type Facts struct {
 // Look tries what this host allows, on this very process. It takes some 50 ms.
 func Look() Facts {
 	f := Facts{Arch: runtime.GOARCH, HostPIDs: rootPIDs() == nil, Missing: missingCaps()}
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		f.Kernel = string(bytes.TrimRight(u.Release[:], "\x00"))
-	}
+	f.Kernel = release()
 	_, err := os.Stat("/sys/kernel/btf/vmlinux")
 	f.BTF = err == nil
 	f.Lockdown = "unknown" // where securityfs is not mounted
@@ -67,7 +63,7 @@ func chosen(s string) string {
 }
 
 func tryRing() error {
-	objs, err := loadGC()
+	objs, err := new(Target).loadGC()
 	if err != nil {
 		return err
 	}
@@ -153,7 +149,7 @@ func Check(f Facts) CheckReport {
 	add("rights", len(f.Missing) == 0, caps, "every probe", "sudo pushctl probe …, or give pushctl CAP_BPF and CAP_PERFMON, CAP_SYS_PTRACE for processes of other users and CAP_SYSLOG for names of the kernel")
 	add("lockdown", f.Lockdown != "confidentiality", f.Lockdown, "every probe", "boot with lockdown=integrity: with confidentiality no program may read memory")
 	add("types of the kernel", f.BTF, yes(f.BTF), "every probe", "a kernel built with CONFIG_DEBUG_INFO_BTF")
-	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", "Linux 6.6 or later, for uprobe_multi")
+	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", "Linux 5.15 or later, with CONFIG_UPROBE_EVENTS")
 	add("ring buffer", f.Ring == nil, tried(f.Ring), "gc", "Linux 5.8 or later")
 	add("lock tracepoints", f.Locks == nil, tried(f.Locks), "lock --kernel", "Linux 5.19 or later, for lock:contention_begin")
 	add("sockets", f.Net == nil, tried(f.Net), "net", "Linux 6.1 or later, for the files of one process")

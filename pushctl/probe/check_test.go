@@ -36,7 +36,7 @@ func TestCheck(t *testing.T) {
 	f(func(h *Facts) { h.Missing = []string{"CAP_BPF", "CAP_SYSLOG"} }, "rights", "without CAP_BPF, CAP_SYSLOG", "sudo")
 	f(func(h *Facts) { h.Lockdown = "confidentiality" }, "lockdown", "confidentiality", "integrity")
 	f(func(h *Facts) { h.BTF = false }, "types of the kernel", "no", "CONFIG_DEBUG_INFO_BTF")
-	f(func(h *Facts) { h.Breakpoints = errors.New("nope") }, "breakpoints", "nope", "6.6")
+	f(func(h *Facts) { h.Breakpoints = errors.New("nope") }, "breakpoints", "nope", "5.15")
 	f(func(h *Facts) { h.Ring = errors.New("nope") }, "ring buffer", "nope", "5.8")
 	f(func(h *Facts) { h.Locks = errors.New("nope") }, "lock tracepoints", "nope", "5.19")
 	f(func(h *Facts) { h.Net = errors.New("nope") }, "sockets", "nope", "6.1")

@@ -27,16 +27,21 @@ const (
 // Calibrate measures breakpoints on a function of this very process, which
 // takes about 10 ms.
 func Calibrate() (Cost, error) {
-	var objs bpf.EmptyObjects
-	if err := bpf.LoadEmptyObjects(&objs, nil); err != nil {
-		return Cost{}, needs(err)
-	}
-	defer objs.Close()
 	t, err := Find(os.Getpid())
 	if err != nil {
 		return Cost{}, err
 	}
 	defer t.Close()
+	spec, err := bpf.LoadEmpty()
+	if err != nil {
+		return Cost{}, err
+	}
+	t.fit(spec)
+	var objs bpf.EmptyObjects
+	if err := spec.LoadAndAssign(&objs, nil); err != nil {
+		return Cost{}, needs(err)
+	}
+	defer objs.Close()
 	s, err := t.Bin.Site("pushfleet/pushctl/probe.calibrated")
 	if err != nil {
 		return Cost{}, err

@@ -53,7 +53,7 @@ const CyclesMax = 4096
 
 // GC watches the collector of a process.
 func GC(ctx context.Context, t *Target, o GCOptions) (*GCReport, error) {
-	objs, err := loadGC()
+	objs, err := t.loadGC()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func GC(ctx context.Context, t *Target, o GCOptions) (*GCReport, error) {
 	return r, err
 }
 
-func loadGC() (*bpf.GCObjects, error) {
+func (t *Target) loadGC() (*bpf.GCObjects, error) {
 	spec, err := bpf.LoadGC()
 	if err != nil {
 		return nil, err
@@ -113,6 +113,7 @@ func loadGC() (*bpf.GCObjects, error) {
 		v.OffAssistTime.Set(uint32(offAssistTime))); err != nil {
 		return nil, err
 	}
+	t.fit(spec)
 	objs := new(bpf.GCObjects)
 	if err := spec.LoadAndAssign(objs, nil); err != nil {
 		return nil, fmt.Errorf("load the probe: %w", needs(err))

@@ -149,6 +149,7 @@ func (t *Target) loadLock(o *LockOptions) (*bpf.LockObjects, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.fit(spec)
 	objs := new(bpf.LockObjects)
 	if err := spec.LoadAndAssign(objs, nil); err != nil {
 		return nil, fmt.Errorf("load the probe: %w", needs(err))

@@ -27,6 +27,7 @@ type Target struct {
 
 	base  uint64 // what the kernel added to the addresses of the file
 	exe   *link.Executable
+	perf  bool // breakpoints are perf events
 	pidfd int
 }
 
@@ -53,7 +54,7 @@ func FindAny(pid int) (*Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w; list processes with ps", pid, err)
 	}
-	t := &Target{PID: pid, pidfd: fd}
+	t := &Target{PID: pid, pidfd: fd, perf: perfOnly(release())}
 	if t.Name, err = comm(fmt.Sprintf("/proc/%d", pid)); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("process %d: %w", pid, err)
