@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"pushfleet/internal/teewire"
 	"pushfleet/pushd/reactor"
 	"pushfleet/pushd/slab"
 )
@@ -34,12 +35,16 @@ func deliverOn(b *testing.B, r *rig) {
 	defer r.s.Messages.Release(ref)
 	t := r.table
 	writes, n := uint64(0), 0
+	mirrored := teewire.Message{User: []byte("u"), Data: make([]byte, 102)}
 	b.ResetTimer()
 	for ; n < b.N; n += batch {
 		if err := r.loop.Do(context.Background(), func() {
 			before := t.totals.Writes
 			for range batch {
 				r.s.Messages.Retain(ref, 1)
+				if r.s.Tap.Active() {
+					r.s.Tap.Publish(&mirrored)
+				}
 				t.Item(&reactor.Item{H: t.handle(1), Msg: ref})
 				t.Turn()
 			}

@@ -4,41 +4,72 @@ import (
 	"context"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"pushfleet/internal/teewire"
 	"pushfleet/pushd/tap"
 )
 
 // BenchmarkDeliverTee is BenchmarkDeliver beside a tee: none, one that mirrors
-// others, and one that mirrors this connection.
+// others, one that mirrors this connection and its messages, and one like that
+// whose reader takes nothing. cpu-ns/op is the processor time of all, the
+// client and the flusher as well: on a busy machine it tells more than ns/op.
 func BenchmarkDeliverTee(b *testing.B) {
-	f := func(name string, sample float64) {
+	f := func(name string, sample float64, stuck bool) {
 		b.Run(name, func(b *testing.B) {
 			r := newRig(b)
 			if sample > 0 {
-				defer r.teeToNobody(sample)()
+				defer r.teeToNobody(sample, stuck)()
 			}
+			start := computed()
 			deliverOn(b, r)
+			b.ReportMetric(float64(computed()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
-	f("off", 0)
-	f("others", 0.01)
-	f("this", 100)
+	f("off", 0, false)
+	f("others", 0.01, false)
+	f("this", 100, false)
+	f("stuck", 100, true)
+}
+
+// computed is the processor time of the process in ns.
+func computed() int64 {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
+	return u.Utime.Nano() + u.Stime.Nano()
 }
 
 // teeToNobody begins a tee whose reader forgets everything.
-func (r *rig) teeToNobody(sample float64) (end func()) {
+func (r *rig) teeToNobody(sample float64, stuck bool) (end func()) {
 	o := everybody()
-	o.Sample = sample
-	ended := make(chan error, 1)
-	go func() { ended <- r.s.Tap.Run(context.Background(), o, nobody{}) }()
+	o.Sample, o.Redact = sample, teewire.RedactPayload
+	r.turn("tap.cpu_percent_max", "1000")
+	r.turn("tap.bytes_rate_max", "1TiB")
+	ended, n := make(chan error, 1), nobody{free: make(chan struct{}), head: make(chan struct{}, 2)}
+	if !stuck {
+		close(n.free)
+	}
+	go func() { ended <- r.s.Tap.Run(context.Background(), o, n) }()
 	r.eventually("begun", func() bool { return r.table.tee.now.Run != 0 && r.table.tee.walk == walkNone })
 	return func() {
 		r.s.Tap.Stop(tap.EndStopped)
+		if stuck {
+			close(n.free)
+		}
 		if err := <-ended; err != nil {
 			r.t.Error(err)
 		}
 	}
 }
 
-type nobody struct{}
+// nobody forgets what it is given, and takes two writes until free is closed.
+type nobody struct{ head, free chan struct{} }
 
-func (nobody) Write([]byte) error { return nil }
+func (n nobody) Write([]byte) error {
+	select {
+	case n.head <- struct{}{}:
+	default:
+		<-n.free
+	}
+	return nil
+}

@@ -1,10 +1,6 @@
 package tap
 
-import (
-	"slices"
-
-	"pushfleet/internal/teewire"
-)
+import "pushfleet/internal/teewire"
 
 // Publish mirrors a message that the node was given, if its user is in the
 // sample or on a connection that is; messages to groups and to everybody
@@ -59,12 +55,9 @@ func (s *Shard) append(m *teewire.Message) {
 	to.At = s.at(m.At)
 	s.scratch = s.scratch[:0]
 	if s.run.o.Redact != teewire.RedactOff {
-		s.scratch = slices.Grow(s.scratch, len(m.Data))[:len(m.Data)]
-		blank(s.scratch)
-		to.Data = s.scratch
+		to.Data = s.blanks.of(len(m.Data))
 	}
 	if s.hide != nil {
-		// After the data: these are slices of what scratch is now.
 		to.User, to.Group, to.ID, to.Key = s.hidden(m.User), s.hidden(m.Group), s.hidden(m.ID), s.hidden(m.Key)
 	}
 	s.cur.Publish(to)

@@ -24,6 +24,30 @@ func blank(value []byte) {
 	}
 }
 
+// blanks makes blank values without writing each of them out.
+type blanks struct {
+	b   []byte // a quote, and x but for a quote at end
+	end int
+}
+
+// of returns a blank value of n bytes, valid until the next call.
+func (s *blanks) of(n int) []byte {
+	if n < 2 {
+		return []byte("0")[:n]
+	}
+	if len(s.b) < n {
+		s.b, s.end = make([]byte, max(512, 2*n)), 0
+		cross(s.b)
+		s.b[0] = '"'
+	}
+	if s.end > 0 {
+		s.b[s.end] = 'x'
+	}
+	s.end = n - 1
+	s.b[s.end] = '"'
+	return s.b[:n]
+}
+
 // cross overwrites all, doubling what is written.
 func cross(b []byte) {
 	if len(b) > 0 {

@@ -50,6 +50,17 @@ func TestDataIsBlankedToItsLength(t *testing.T) {
 	}
 }
 
+func TestBlankValues(t *testing.T) {
+	var s blanks
+	for _, n := range []int{300, 2, 1, 3, 299, 5000, 0, 4, 3, 5001} {
+		want := make([]byte, n)
+		blank(want)
+		if got := s.of(n); string(got) != string(want) {
+			t.Errorf("%d: %.20s, want %.20s", n, got, want)
+		}
+	}
+}
+
 // The same name stands for the same everywhere in a tee, and tells nothing but
 // its length.
 func TestNamesAreHidden(t *testing.T) {

@@ -82,7 +82,7 @@ func (s *Shard) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.run, s.cur, s.full, s.torn, s.head, s.users, s.names, s.all = nil, nil, nil, nil, 0, nil, nil, teewire.DropNone
-	s.scratch, s.hide, s.joining = nil, nil, false
+	s.scratch, s.blanks, s.hide, s.joining = nil, blanks{}, nil, false
 }
 
 // flusher takes what shards have filled and writes it. It is one goroutine with

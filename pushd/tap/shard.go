@@ -30,6 +30,7 @@ type Shard struct {
 	why     teewire.Drop        // of the record that was lost
 	msg     teewire.Message     // a local one would escape to the heap
 	scratch []byte
+	blanks  blanks
 	entries uint64
 	timed   int64 // the clock at the start of an append that is timed
 	likely  int64 // ns that it takes at most
