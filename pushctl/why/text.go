@@ -23,7 +23,7 @@ func (f *facts) sentence(c *Candidate) string {
 func (f *facts) clientSentence(cause string) string {
 	text := "The client does not read fast enough"
 	if cause == Stalled {
-		text = "The client has stopped reading"
+		text = "The client takes nothing"
 	}
 	text = fmt.Sprintf("%s: its receive window was full for %s of %s, %s%s.", text, share(f.s.RwndLimited), f.time(), f.lossText(), f.lateText())
 	if f.burst() >= 0.3 && f.usual > 0 {
