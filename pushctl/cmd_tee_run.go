@@ -30,7 +30,7 @@ func teeRunCommand(e *env) *cli.Command {
 
 With --control a second shadow gets the same traffic at the same time and stays as it is: so builds are compared, on machines that are taken to be alike.
 
-It ends early when production spends more CPU on a message (3 %), delivers later (p99, 5 %) or drops more (0.1 %) than before, surely and for some time, when a node dies, when this machine cannot keep up, or when --stop-if holds. Its figures are those of guards, of the shadow with shadow. in front, and cpu.rise, p99.rise, drops.share, tap.cpu, tap.torn.
+It ends early when production spends more CPU on a message (3 %, and 3 % of a core in all), delivers later (p99, 5 %) or drops more (0.1 %) than before, surely and for some time, when a node dies, when this machine cannot keep up, or when --stop-if holds. Its figures are those of guards, of the shadow with shadow. in front, and cpu.rise, p99.rise, drops.share, tap.cpu, tap.torn.
 
 Exit status: 0 nothing got worse, 1 something got worse or had to be stopped, 3 inconclusive.
 

@@ -206,7 +206,10 @@ type teeSecond struct {
 func teeSecondOf(p *experiment.Progress) *teeSecond {
 	t := &teeSecond{At: time.Now(), Stage: p.Stage, Trial: p.Trial, Seconds: p.Since.Seconds(), Left: p.Left.Seconds(),
 		Open: p.Open, Total: p.Total, Torn: p.Torn, Read: p.Read, Dropped: p.Dropped, Late: p.Late, TapDrop: p.TapDrops,
-		CPURise: known64(p.CPURise), P99Rise: known64(p.P99Rise), TapCPU: known64(p.TapCPU)}
+	}
+	if p.Stage != "check" && p.Stage != "restore" {
+		t.CPURise, t.P99Rise, t.TapCPU = known64(p.CPURise), known64(p.P99Rise), known64(p.TapCPU)
+	}
 	if p.Stage == "aa" || p.Stage == "ab" {
 		t.Arm = []string{"A", "B"}[p.Arm]
 	}

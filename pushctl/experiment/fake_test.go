@@ -47,7 +47,7 @@ type fakeNode struct {
 type fakeSecond struct{ delivered, dropped, cpu, p99 float64 }
 
 func newFakeNode(name string) *fakeNode {
-	n := &fakeNode{name: name, born: time.Now().Add(-5 * time.Minute), rate: 1000, p99: 1e-3, conns: 1000, shadow: true,
+	n := &fakeNode{name: name, born: time.Now().Add(-5 * time.Minute), rate: 20_000, p99: 1e-3, conns: 1000, shadow: true,
 		cost: func(*fakeNode) float64 { return 10e-6 }, noise: rand.New(rand.NewPCG(1, uint64(len(name)))),
 		knobs: map[string]*pushdapi.Knob{
 			"gc.percent":         {Name: "gc.percent", Value: "200%", Source: "default", Acts: "live"},

@@ -20,6 +20,7 @@ const (
 // Limits are what production may be charged.
 const (
 	cpuRiseMax   = 0.03   // of CPU per message
+	cpuLeast     = 0.03   // of a core: a node with little to do may spend a larger share
 	p99RiseMax   = 0.05   // of the p99 of deliveries
 	p99Least     = 0.2e-3 // seconds: less is nothing that a client feels
 	dropShareMax = 0.001  // of messages, beyond what was dropped before
@@ -96,6 +97,7 @@ func medianOf(v []float64) float64 {
 // charge is what the tee costs production, as far as can be seen.
 type charge struct {
 	cpu, p99 rise
+	cores    float64 // that surely come on top
 	drops    float64 // share beyond what was dropped before
 	dropped  float64 // messages, in the time looked at
 }
@@ -122,6 +124,7 @@ func chargeOf(late, before []row) charge {
 	perMessage := func(r row) float64 { return r.cpu / r.delivered }
 	p99 := func(r row) float64 { return r.p99 }
 	c := charge{cpu: compare(pick(late, perMessage), pick(before, perMessage)), p99: compare(pick(late, p99), pick(before, p99))}
+	c.cores = c.cpu.least * c.cpu.from * usual
 	c.drops, c.dropped = moreDrops(late[max(0, len(late)-dropBlocks*blockSeconds):], before)
 	return c
 }
@@ -169,7 +172,7 @@ func dropShare(rows []row) (share, dropped float64) {
 // harm names what is wrong with a charge, "" if nothing is.
 func (c *charge) harm() (reason, detail string) {
 	switch {
-	case c.cpu.known && c.cpu.least > cpuRiseMax:
+	case c.cpu.known && c.cpu.least > cpuRiseMax && c.cores > cpuLeast:
 		return StopCPU, fmt.Sprintf("production spent %.1f µs of CPU on a message before and spends %.1f µs now: surely %.0f %% more, allowed are %.0f %%",
 			c.cpu.from*1e6, c.cpu.to*1e6, 100*c.cpu.least, 100*cpuRiseMax)
 	case c.p99.known && c.p99.least > p99RiseMax && c.p99.to-c.p99.from > p99Least:

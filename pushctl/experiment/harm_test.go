@@ -16,9 +16,9 @@ type moods struct {
 func (m *moods) row(i int, cpu, p99 float64) row {
 	const last, step = 0.8, 0.09 // ±15 % for some seconds
 	m.level = last*m.level + step*m.r.NormFloat64()
-	load := 1000 * (1 + 0.3*math.Sin(float64(i)/200)) * math.Exp(0.05*m.r.NormFloat64())
+	load := 50_000 * (1 + 0.3*math.Sin(float64(i)/200)) * math.Exp(0.05*m.r.NormFloat64())
 	// With more messages each costs less.
-	c := cpu * math.Pow(load/1000, -0.3) * math.Exp(m.level)
+	c := cpu * math.Pow(load/50_000, -0.3) * math.Exp(m.level)
 	p := p99 * math.Exp(2*m.level+0.3*m.r.NormFloat64())
 	if m.r.Float64() < 0.02 {
 		c, p = 1.5*c, 10*p
@@ -95,4 +95,28 @@ func TestTooLittleIsNotJudged(t *testing.T) {
 		double[i].delivered *= 2
 	}
 	f(double, rows[:120], false) // another load
+}
+
+// Half as much again of next to nothing is nothing.
+func TestLittleCPUIsNoHarm(t *testing.T) {
+	f := func(rate float64, want string) {
+		t.Helper()
+		m := &moods{r: rand.New(rand.NewPCG(1, 1))}
+		var rows []row
+		for i := range 200 {
+			cpu := 10e-6
+			if i >= 120 {
+				cpu *= 1.5
+			}
+			r := m.row(i, cpu, 1e-3)
+			r.delivered, r.cpu = r.delivered*rate/50_000, r.cpu*rate/50_000
+			rows = append(rows, r)
+		}
+		c := chargeOf(rows[140:], rows[:120])
+		if got, _ := c.harm(); got != want {
+			t.Errorf("%v messages a second: %q, want %q", rate, got, want)
+		}
+	}
+	f(100_000, StopCPU)
+	f(1000, "")
 }

@@ -113,13 +113,18 @@ func (d *Driver) dial(c *mirrored, o *teewire.Open, number int) error {
 	used := 0
 	r := swarm.Request{Proto: o.Proto, Poll: o.Poll, Query: "tee=1", Held: o.Blocked, Window: d.opts.Window}
 	var restUsers, restGroups []string
-	r.Users, restUsers = divide(users, &used)
+	if d.opts.Token != nil {
+		restUsers = o.Users[1:] // a token logs one in
+	} else {
+		r.Users, restUsers = divide(o.Users, &used)
+		r.Users = deriveAll(r.Users, number)
+	}
 	r.Groups, restGroups = divide(o.Groups, &used)
 	if number == 0 {
 		c.further = d.further(restUsers, restGroups)
 	}
 	if d.opts.Token != nil {
-		r.Token = d.opts.Token(r.Users, r.Groups)
+		r.Token = d.opts.Token(users, r.Groups)
 	}
 	if o.Resume {
 		r.Query += "&resume=1"
