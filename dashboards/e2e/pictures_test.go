@@ -30,8 +30,9 @@ func TestPictures(t *testing.T) {
 	for _, n := range []string{"a", "b", "c"} {
 		f.node(n, following()...)
 	}
+	f.node("s", "--shadow", "--keeper", "off")
 	rules, _ := hurried(t, f.dir)
-	config, _ := f.scraping("a", "b", "c")
+	config, _ := f.scraping("a", "b", "c", "s")
 	prom := f.prometheus(config, rules)
 	end := time.After(picturesFor)
 	for i, n := range []string{"a", "b", "c"} {
@@ -39,6 +40,7 @@ func TestPictures(t *testing.T) {
 			"--proto", "ws,sse=15%,stream=10%", "--profile", "fast,slow=2%,churn=3%", "--slow-bytes", "3000", "--churn", "20s", "--for", "10m",
 			"--allow-loss", "--allow-invalid")
 	}
+	f.experiment("a", "s")
 	f.life(end)
 	shoot := exec.Command(tool(t, "node"), "shoot.mjs", prom.url, "..", out, "180")
 	shoot.Dir = filepath.Join("..", "render")

@@ -24,7 +24,7 @@ func TestRunbooks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`pushctl ((?:knob rollout|knob|keeper|rec) [a-z]+|nodes forget|[a-z]+)`).FindAllStringSubmatch(string(b), -1) {
+		for _, m := range regexp.MustCompile(`pushctl ((?:knob rollout|knob|keeper|rec|tee) [a-z]+|nodes forget|[a-z]+)`).FindAllStringSubmatch(string(b), -1) {
 			commands[m[1]] = true
 		}
 	}

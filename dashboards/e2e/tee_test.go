@@ -52,6 +52,14 @@ func (f *fleet) shadowed(node string, users int) (end func()) {
 	return end
 }
 
+// experiment tries a knob on a shadow that is fed by a node, until the test
+// ends.
+func (f *fleet) experiment(from, to string) {
+	f.holds(from, 100)
+	start(f.t, []string{"HOME=" + f.dir}, f.program("pushctl"), "tee", "run", "--from", private(from), "--to", private(to), "--sample", "50%",
+		"--set", "gc.percent=400", "--aa", "1m", "--for", "10m", "--report", "none")
+}
+
 // unread begins a tee of all connections of a node and never reads it.
 func (f *fleet) unread(node string) {
 	f.t.Helper()
