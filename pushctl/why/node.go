@@ -141,17 +141,24 @@ func (f *facts) schedText() string {
 	return ""
 }
 
-// locksShown is how many lines that wait for locks are told of.
-const locksShown = 3
+// locksShown is how many lines that wait for locks are told of, lockLeast the
+// share of the time that one must have waited.
+const (
+	locksShown = 3
+	lockLeast  = 0.01
+)
 
 func (f *facts) lockEvidence() (out []string) {
 	if f.e.Locks == nil {
-		if s := f.w.Process.LockWaitSeconds; s/f.over >= 0.01 {
+		if s := f.w.Process.LockWaitSeconds; s/f.over >= lockLeast {
 			out = append(out, fmt.Sprintf("goroutines waited %s for locks, all together", table.Seconds(s)))
 		}
 		return out
 	}
-	for _, s := range f.e.Locks.Sites[:min(locksShown, len(f.e.Locks.Sites))] {
+	for _, s := range f.e.Locks.Sites {
+		if s.Total < lockLeast*f.over || len(out) == locksShown {
+			continue
+		}
 		who := "loops"
 		if !s.OnLoop {
 			who = "others"
