@@ -58,7 +58,8 @@ func shadowFlags() []cli.Flag {
 // teeing is a tee command being obeyed.
 type teeing struct {
 	*options
-	c *cli.Context
+	c        *cli.Context
+	versions map[string]*pushdapi.Version // by address
 }
 
 // teeing reads the global flags of a command that names its nodes itself.
@@ -73,7 +74,7 @@ func (e *env) teeing(c *cli.Context, args int) (*teeing, error) {
 	if len(c.StringSlice("node")) > 0 {
 		return nil, usagef("%s: name nodes by --from and --to, not by --node", short(c.Command))
 	}
-	return &teeing{o, c}, nil
+	return &teeing{o, c, map[string]*pushdapi.Version{}}, nil
 }
 
 // node is the client of the node that a flag names.
@@ -95,6 +96,7 @@ func (t *teeing) named(flag, what string) (n *pushdapi.Client, name string, err 
 	if err != nil {
 		return nil, "", &silentError{asked: 1, silent: []silentNode{{"--" + flag + " " + addr, err}}}
 	}
+	t.versions[addr] = v
 	return n, v.Node, nil
 }
 
@@ -137,7 +139,11 @@ func (t *teeing) shadow(flag, clients string, production *pushdapi.Client, o dri
 	}
 	d, err := drive.New(o)
 	if err != nil {
-		return experiment.Shadow{}, nil, fmt.Errorf("--%s: %w", flag, err)
+		err = fmt.Errorf("--%s: %w", flag, err)
+		if !o.Clients.IsValid() && strings.Contains(err.Error(), "takes clients") {
+			err = &hinted{err, "  say where         --" + clients + " IP:PORT"}
+		}
+		return experiment.Shadow{}, nil, err
 	}
 	return experiment.Shadow{Node: n, Driver: d}, d, nil
 }

@@ -82,6 +82,9 @@ func (e *env) teeRun(c *cli.Context) error {
 	}
 	r.Program, r.Command = ownVersion().Version, "pushctl "+strings.Join(os.Args[1:], " ")
 	r.Settings.Amplify = c.Int("amplify")
+	for _, side := range []*tee.Side{&r.From, &r.To, r.Control} {
+		t.identify(side)
+	}
 	return t.finish(r, name)
 }
 
@@ -201,6 +204,22 @@ func (t *teeing) reportFile() (string, error) {
 	}
 	f.Close()
 	return name, os.Remove(name)
+}
+
+// commitShown is how much of a commit tells builds apart.
+const commitShown = 7
+
+// identify says which build a side runs: of two with one version the commit
+// tells.
+func (t *teeing) identify(side *tee.Side) {
+	if side == nil || t.versions[side.Address] == nil {
+		return
+	}
+	v := t.versions[side.Address]
+	side.Go = v.Go
+	if v.Commit != "" {
+		side.Version = v.Version + " " + v.Commit[:min(len(v.Commit), commitShown)]
+	}
 }
 
 // finish writes and prints a report and returns what it comes to.
