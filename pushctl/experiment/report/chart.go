@@ -227,7 +227,7 @@ func (c *chart) means() {
 }
 
 // Size of an interval's picture.
-const barW, barH = 170, 22
+const barW, barH = 150, 22
 
 // bar draws the 95 % interval of an effect over what does not matter (a band)
 // and what this pair of machines calls a difference (a line below).

@@ -29,11 +29,11 @@ h1{font-size:1.3rem;margin:0 0 .8rem}h2{font-size:1.05rem;margin:1.6rem 0 .5rem}
 .result span{color:var(--fg)}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th{font-weight:500;color:var(--dim);text-align:right;font-size:.85rem;padding:.2rem .45rem;vertical-align:bottom;white-space:nowrap}
-td{text-align:right;padding:.22rem .45rem;border-top:1px solid var(--line);white-space:nowrap}
+th{font-weight:500;color:var(--dim);text-align:right;font-size:.85rem;padding:.2rem .36rem;vertical-align:bottom;white-space:nowrap}
+td{text-align:right;padding:.22rem .36rem;border-top:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child,.left{text-align:left}tr.watch td{color:var(--dim)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(440px,100%),1fr));gap:1rem;margin:.6rem 0}
-svg{width:100%;height:auto;display:block}svg.bar{width:170px;height:22px}
+svg{width:100%;height:auto;display:block}svg.bar{width:150px;height:22px}
 path{fill:none;stroke-width:1;stroke-linejoin:round}path.p{stroke:var(--prod);opacity:.7}path.s{stroke:var(--fg);opacity:.35}path.c{stroke:var(--a);opacity:.6}
 rect.p{fill:var(--prod)}rect.s{fill:var(--fg);opacity:.45}rect.c{fill:var(--a)}
 rect.b{fill:var(--tried)}rect.x{fill:var(--worse);opacity:.2}

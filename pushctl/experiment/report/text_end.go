@@ -104,13 +104,14 @@ func most(counts map[string]uint64) string {
 	})
 	var parts []string
 	for i, n := range names {
+		if counts[n] == 0 {
+			break
+		}
 		if i == reasonsMax {
 			parts = append(parts, "…")
 			break
 		}
-		if counts[n] > 0 {
-			parts = append(parts, table.Safe(n)+" "+table.Count(counts[n]))
-		}
+		parts = append(parts, table.Safe(n)+" "+table.Count(counts[n]))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -94,7 +94,7 @@ func (c *compare) against(aa *found, e *Effect) *found {
 	f := c.found(PhaseAB)
 	f.effect = e
 	if aa.n > 1 {
-		f.noise = (aa.high - aa.low) / 2
+		f.noise = 2 * aa.se
 	}
 	return f
 }

@@ -37,7 +37,7 @@ func signedRank(d []float64) estimate {
 	}
 	n := len(d)
 	if n < rankMin {
-		return student(d, 1, 1)
+		return student(d, 1, min(1, n/fitMin))
 	}
 	w := walsh(d)
 	e := estimate{shift: middle(w), n: n, p: rankP(d), fewest: 2 * math.Pow(0.5, float64(n))}

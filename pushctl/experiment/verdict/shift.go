@@ -178,8 +178,29 @@ func adjust(pairs []difference) []float64 {
 		take(shadow, load, -loadMax)
 		take(production, load, -loadMax)
 	}
-	take(shadow, production, 0)
+	if len(pairs) < fitMin {
+		lessen(shadow, production)
+	} else {
+		take(shadow, production, 0)
+	}
 	return shadow
+}
+
+// fitMin is how many pairs it takes to say how much production shared.
+const fitMin = 6
+
+// lessen takes all of x from y if that leaves less, or else nothing.
+func lessen(y, x []float64) {
+	var with, without float64
+	for i := range y {
+		with += (y[i] - x[i]) * (y[i] - x[i])
+		without += y[i] * y[i]
+	}
+	if with < without {
+		for i := range y {
+			y[i] -= x[i]
+		}
+	}
 }
 
 // Bounds of what is taken away: of production's difference, and of load's for

@@ -110,7 +110,7 @@ type Effect struct {
 	Low        float64 `json:"low"` // 95 % interval of Change
 	High       float64 `json:"high"`
 	P          float64 `json:"p"`          // adjusted over all metrics (Holm)
-	Noise      float64 `json:"noise"`      // half of the A/A interval: what this pair calls a difference; 0: not known
+	Noise      float64 `json:"noise"`      // two standard errors of the A/A difference: what this pair calls one; 0: not known
 	Detectable float64 `json:"detectable"` // smallest change that would have been found 9 times of 10; 0: none, however large
 	Windows    int     `json:"windows"`    // that count, of each arm
 	Why        string  `json:"why,omitempty"`
