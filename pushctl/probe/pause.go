@@ -29,8 +29,8 @@ func (p *pauses) start(now time.Time) {
 }
 
 // budget keeps the mean cost of the whole time within MaxCPU: after a part that
-// was dear the probe detaches until it has made up for it, and ends at once if
-// its time would be over before that.
+// was dear the probe detaches for so long that the end of the next part makes up
+// for both, and ends at once if its time would be over before that.
 func (s *session) budget(now time.Time) (End, error) {
 	p := &s.pauses
 	switch {
@@ -44,14 +44,16 @@ func (s *session) budget(now time.Time) (End, error) {
 	case now.Sub(p.since) < budgetMin:
 		return "", nil
 	}
-	earned := s.spent(now).Seconds() / s.o.MaxCPU // s that had to pass for it
-	switch {
-	case earned <= now.Sub(s.began).Seconds():
+	spent := s.spent(now).Seconds()
+	if spent <= s.o.MaxCPU*now.Sub(s.began).Seconds() {
 		return "", nil
-	case s.place == nil, earned+budgetMin.Seconds() > s.o.Duration.Seconds():
+	}
+	part := spent / p.watched(now).Seconds() * budgetMin.Seconds() // of a further one
+	end := (spent + part) / s.o.MaxCPU                             // s from the begin, when all of it is made up for
+	if s.place == nil || end > s.o.Duration.Seconds() {
 		return EndBudget, nil
 	}
-	p.resume = s.began.Add(time.Duration(earned * float64(time.Second)))
+	p.resume = s.began.Add(time.Duration(end*float64(time.Second)) - budgetMin)
 	return "", s.pause()
 }
 
