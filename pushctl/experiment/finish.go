@@ -212,7 +212,10 @@ func (e *experiment) cost() *report.Cost {
 			during = append(during, r)
 		}
 	}
-	c := &report.Cost{Before: figuresIn(e.before), During: figuresIn(during)}
+	c := &report.Cost{During: figuresIn(during)}
+	if before := alike(e.before, during); len(before) >= rowsLeast {
+		c.Before = figuresIn(before)
+	}
 	if t := e.tap; t != nil && e.joined > 0 {
 		c.TapCPU = 100 * t.CPUSeconds / math.Max(tapSeconds(t, e.r.End), 1)
 	}

@@ -105,17 +105,13 @@ type charge struct {
 // chargeOf compares production of late with what it was. Seconds with another
 // load are left out: what a message costs depends on how many there are.
 func chargeOf(late, before []row) charge {
-	var loads []float64
-	for _, r := range before {
-		if r.delivered > 0 {
-			loads = append(loads, r.delivered)
-		}
-	}
-	usual := medianOf(loads)
-	alike := func(r row) bool { return r.delivered > usual*0.8 && r.delivered < usual*1.25 }
+	drops, dropped := moreDrops(late[max(0, len(late)-dropBlocks*blockSeconds):], before)
+	usual := load(before)
+	late = alike(late, before)
+	before = alike(before, before)
 	pick := func(rows []row, f func(row) float64) (out []float64) {
 		for _, r := range rows {
-			if v := f(r); alike(r) && !math.IsNaN(v) {
+			if v := f(r); !math.IsNaN(v) {
 				out = append(out, v)
 			}
 		}
@@ -125,8 +121,30 @@ func chargeOf(late, before []row) charge {
 	p99 := func(r row) float64 { return r.p99 }
 	c := charge{cpu: compare(pick(late, perMessage), pick(before, perMessage)), p99: compare(pick(late, p99), pick(before, p99))}
 	c.cores = c.cpu.least * c.cpu.from * usual
-	c.drops, c.dropped = moreDrops(late[max(0, len(late)-dropBlocks*blockSeconds):], before)
+	c.drops, c.dropped = drops, dropped
 	return c
+}
+
+// load is how many messages a second are delivered as a rule.
+func load(rows []row) float64 {
+	var all []float64
+	for _, r := range rows {
+		if r.delivered > 0 {
+			all = append(all, r.delivered)
+		}
+	}
+	return medianOf(all)
+}
+
+// alike are the seconds with about the load that others have.
+func alike(rows, others []row) (out []row) {
+	usual := load(others)
+	for _, r := range rows {
+		if r.delivered > usual*0.8 && r.delivered < usual*1.25 {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // dropBlocks is over how many blocks drops are counted: few, because what is
