@@ -140,6 +140,28 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
+// Two builds side by side have no A/A phase. What two processes differ by all
+// the same is no effect.
+func TestSideBySideWithoutAA(t *testing.T) {
+	const runs = 200
+	alarms, found := 0, 0
+	for i := range runs {
+		s := newSimulation([...]noise{quiet(), usual(), busy()}[i%3], uint64(6000+i))
+		s.beside, s.noise.drift, s.aa, s.ab = true, 0.03, 0, 300
+		if v := Judge(s.input()); alarm(&v) {
+			alarms++
+		}
+		s.effect = map[string]float64{CPUPerMessage: 0.2}
+		if v := Judge(s.input()); v.Effects[0].Result == Worse {
+			found++
+		}
+	}
+	t.Logf("%d false alarms, 20 %% more CPU found in %d of %d", alarms, found, runs)
+	if alarms > runs/100 || found < runs*9/10 {
+		t.Errorf("%d false alarms, 20 %% more CPU found in %d of %d", alarms, found, runs)
+	}
+}
+
 // Three values that do nothing: false alarms are bounded over all.
 func TestSweeps(t *testing.T) {
 	alarms := 0

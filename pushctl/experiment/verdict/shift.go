@@ -113,18 +113,33 @@ func pairUp(all []slot) [][2]int {
 
 // estimateBeside compares two shadows that ran at the same time: in the A/A
 // phase whether they differ, later by how much more they do. Without an A/A
-// phase all of a difference counts.
+// phase all of a difference counts, with some doubt.
 func (c *compare) estimateBeside(phase Phase) estimate {
 	before, after := c.sideBySide(PhaseAA), c.sideBySide(PhaseAB)
 	if phase == PhaseAA {
 		return blocks(values(before))
 	}
 	if len(before) < 2 {
-		return blocks(values(after))
+		return doubt(blocks(values(after)), unlike*c.metric.Min)
 	}
 	e := step(append(before, after...))
 	e.n = len(after)
 	return e
+}
+
+// unlike is the standard deviation, in units of what matters, by which two
+// processes that are alike differ all the same: by where their threads and
+// memory happen to be, by who is served first. Only an A/A phase could tell.
+const unlike = 0.75
+
+// doubt adds a standard error that is known beforehand.
+func doubt(e estimate, se float64) estimate {
+	if e.n < 2 || !(se > 0) {
+		return e
+	}
+	both := e.se*e.se + se*se
+	free := math.Min(1e6, both*both/(math.Pow(e.se, 4)/e.free))
+	return normal(e.shift, math.Sqrt(both), free, e.n)
 }
 
 func values(points []timed) []float64 {
