@@ -52,7 +52,7 @@ func watched(seed uint64, times float64) string {
 
 func TestNoiseIsNoHarm(t *testing.T) {
 	ended := map[string]int{}
-	const runs = 300
+	const runs = 120
 	for seed := range uint64(runs) {
 		ended[watched(seed, 1)]++
 	}

@@ -184,7 +184,7 @@ func TestRecordAndReplay(t *testing.T) {
 func TestRecordingWithoutRoom(t *testing.T) {
 	l := newLive(t)
 	path := filepath.Join(t.TempDir(), "traffic.tee")
-	w, err := teewire.Create(path, teewire.WriterOptions{BytesMax: 20_000})
+	w, err := teewire.Create(path, teewire.WriterOptions{BytesMax: 10_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestRecordingWithoutRoom(t *testing.T) {
 		t.Fatalf("stopped %+v, %v", r.Stopped, err)
 	}
 	w.Close()
-	if info, err := os.Stat(path); err != nil || info.Size() > 20_000 {
+	if info, err := os.Stat(path); err != nil || info.Size() > 10_000 {
 		t.Errorf("%v, %v", info, err)
 	}
 	files, err := teewire.OpenFiles(path)

@@ -102,7 +102,8 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	e := &experiment{o: o, begin: time.Now(), ended: make(chan error, 2), strikes: map[string]int{}}
 	e.r = e.newReport()
-	inner, end := context.WithCancelCause(ctx)
+	// What runs beside outlasts ctx: who interrupts wants an orderly end.
+	inner, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	e.end = end
 	defer e.beside.Wait()
 	defer end(nil)
