@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -33,19 +35,20 @@ type GCReport struct {
 	Count   int      `json:"cycles_count"`
 	Pauses  Times    `json:"pauses"`
 	Hist    []Bar    `json:"pauses_hist"`
-	Other   Times    `json:"other_stops"` // of the world, not by the collector
-	Assists []Assist `json:"assists,omitempty"`
+	Other   Times    `json:"other_stops"`       // of the world, not by the collector
+	Assists []Assist `json:"assists,omitempty"` // by the line that wanted memory, largest total first
 	// Runtime is what the process says itself; nil where nobody asked it. GC
 	// leaves it to its caller.
 	Runtime *Agreement `json:"runtime,omitempty"`
 
-	ends []ended
+	ends   []ended
+	stacks []Weighted // of assists
 }
 
 // Assist is where goroutines had to mark before they could allocate.
 type Assist struct {
 	Times
-	Stack Stack `json:"stack"`
+	Stack Stack `json:"stack"` // of one of them
 }
 
 // CyclesMax is how many cycles a report keeps.
@@ -95,7 +98,7 @@ func GC(ctx context.Context, t *Target, o GCOptions) (*GCReport, error) {
 		r.Count-- // has not ended
 	}
 	if o.Assist {
-		r.Assists, err = t.readAssists(objs)
+		err = r.readAssists(t, objs)
 	}
 	return r, err
 }
@@ -193,17 +196,26 @@ func (r *GCReport) collect(rd *ringbuf.Reader, cs *cycles, tell func(*Cycle)) er
 	}
 }
 
-func (t *Target) readAssists(objs *bpf.GCObjects) ([]Assist, error) {
-	var out []Assist
+// readAssists adds up what the kernel counted for each stack by line.
+func (r *GCReport) readAssists(t *Target, objs *bpf.GCObjects) error {
+	waits, stacks := map[string]*Waits{}, map[string]Stack{}
 	var key uint64
 	var w bpf.GCWaits
 	it := objs.Assists.Iterate()
 	for it.Next(&key, &w) {
-		v := Waits{w.Count, w.Sum, w.Max, w.Hist}
-		out = append(out, Assist{v.times(), t.userStack(objs.Stacks, int32(key))})
+		v, stack := Waits{w.Count, w.Sum, w.Max, w.Hist}, t.userStack(objs.Stacks, int32(key))
+		r.stacks = append(r.stacks, Weighted{stack, "assist", v.Count, v.Sum})
+		at := plain(stack.Site())
+		if waits[at] == nil {
+			waits[at], stacks[at] = &Waits{}, stack
+		}
+		waits[at].Merge(&v)
 	}
-	sortBy(out, func(a *Assist) float64 { return a.Total })
-	return out, readErr(it)
+	for _, at := range slices.Sorted(maps.Keys(waits)) {
+		r.Assists = append(r.Assists, Assist{waits[at].times(), stacks[at]})
+	}
+	sortBy(r.Assists, func(a *Assist) float64 { return a.Total })
+	return readErr(it)
 }
 
 func readErr(it *ebpf.MapIterator) error {

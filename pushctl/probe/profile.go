@@ -40,13 +40,7 @@ func (r *LockReport) Stacks() []Weighted {
 }
 
 // Stacks returns assists by their stacks.
-func (r *GCReport) Stacks() []Weighted {
-	var out []Weighted
-	for _, a := range r.Assists {
-		out = append(out, Weighted{a.Stack, "assist", a.Count, uint64(a.Total * 1e9)})
-	}
-	return out
-}
+func (r *GCReport) Stacks() []Weighted { return r.stacks }
 
 // WriteProfile writes stacks as go tool pprof reads them: the number as unit
 // (such as contentions/count) and the time as delay/nanoseconds. A stack that
