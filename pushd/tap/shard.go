@@ -51,7 +51,7 @@ const (
 	// appends together.
 	interrupted = 2000
 	tellPer     = 32  // torn connections told by an append
-	tellFlush   = 512 // by a flush
+	tellFlush   = 128 // by a flush
 	tornUsers   = 1024
 )
 
