@@ -21,6 +21,9 @@ const (
 	queueBytes   = 128 << 20
 )
 
+// settleMax is how long the shadow may take to answer when the stream has ended.
+const settleMax = 10 * time.Second
+
 // turnRecords is how many records are replayed before others get the lock.
 const turnRecords = 128
 
@@ -38,6 +41,7 @@ type Driver struct {
 	base     time.Time
 	recordsN int // bound of the queue
 	bytesN   int
+	settle   time.Duration
 	messages *sender
 	swarm    *swarm.Swarm
 	between  uint32 // bytes that the buffers between the shadow and a client that does not read take
@@ -50,7 +54,8 @@ type Driver struct {
 	mu       sync.Mutex
 	queue    *queue
 	clock    clock
-	ended    bool // nothing more is read
+	ended    bool  // nothing more is read
+	emptied  int64 // ns since base: when the queue was empty after that
 	conns    map[uint64]*mirrored
 	excluded []*mirrored     // left with a hole, the oldest first
 	users    map[string]bool // torn
@@ -88,7 +93,7 @@ func New(o Options) (*Driver, error) {
 		return nil, errors.New("nobody to drive: name a shadow")
 	}
 	o.defaults()
-	d := &Driver{opts: o, log: o.Log, base: time.Now(), recordsN: queueRecords, bytesN: queueBytes,
+	d := &Driver{opts: o, log: o.Log, base: time.Now(), recordsN: queueRecords, bytesN: queueBytes, settle: settleMax,
 		wake: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		queue: newQueue(), conns: map[uint64]*mirrored{}, users: map[string]bool{}, resting: resting{of: map[string]int32{}},
 		clock: clock{delay: o.Delay, speed: o.Speed}}
@@ -156,15 +161,25 @@ func (d *Driver) Run(ctx context.Context, r *teewire.Reader) error {
 		err = <-read
 		d.messages.close()
 	}
-	if ctx.Err() != nil {
-		stop() // the shadow may be what holds us up
-	}
+	// The shadow may be what holds us up.
+	defer context.AfterFunc(ctx, stop)()
+	defer time.AfterFunc(d.settle, stop).Stop()
 	wg.Wait()
 	err = errors.Join(err, d.swarm.Close())
+	d.endBooks()
+	return err
+}
+
+// endBooks settles what the shadow has not answered.
+func (d *Driver) endBooks() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, c := range d.conns {
+		if c.state == stateDialing {
+			d.leave(c, dropRefused)
+		}
+	}
 	d.books.open, d.books.sockets, d.books.held = 0, 0, 0
-	return err
 }
 
 // poke has replay look again.
@@ -302,8 +317,15 @@ func (d *Driver) turn() (wait time.Duration, done bool) {
 	wait = time.Second
 	if first, ok := d.queue.first(); ok {
 		wait = time.Duration(d.clock.due(first) - d.now())
-	} else if d.ended && d.opening == 0 && len(d.parting) == 0 {
-		return 0, true
+	} else if d.ended {
+		if d.emptied == 0 {
+			d.emptied = d.now()
+		}
+		left := time.Duration(d.emptied-d.now()) + d.settle
+		if left <= 0 || d.opening == 0 && len(d.parting) == 0 {
+			return 0, true
+		}
+		wait = min(wait, left)
 	}
 	if len(d.parting) > 0 {
 		wait = min(wait, time.Duration(d.parting[0].due-d.now()))
