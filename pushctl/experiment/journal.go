@@ -153,14 +153,18 @@ func readJournal(name string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{path: name}
-	if err := json.Unmarshal(b, &j.entry); err != nil {
-		return nil, fmt.Errorf("is no journal of an experiment: %w", err)
+	e, err := parseEntry(b)
+	return &Journal{path: name, entry: e}, err
+}
+
+func parseEntry(b []byte) (e Entry, err error) {
+	if err := json.Unmarshal(b, &e); err != nil {
+		return e, fmt.Errorf("is no journal of an experiment: %w", err)
 	}
-	if j.entry.Shadow == "" {
-		return nil, errors.New("is no journal of an experiment: it names no shadow")
+	if e.Shadow == "" {
+		return e, errors.New("is no journal of an experiment: it names no shadow")
 	}
-	return j, nil
+	return e, nil
 }
 
 // Alive tells whether the experiment's process still runs. One in another

@@ -86,16 +86,19 @@ type Slot struct {
 // The treatments of a sweep take turns by pairs.
 func (p *Plan) Slots() []Slot {
 	var out []Slot
-	n := int(p.AA / p.Window)
-	for i, arm := range verdict.Schedule(n, p.Seed) {
-		out = append(out, Slot{From: time.Duration(i) * p.Window, Phase: verdict.PhaseAA, Arm: arm})
-	}
-	if p.Beside {
-		out = append(out, Slot{From: p.AA, Phase: verdict.PhaseAB, Arm: verdict.Treatment})
-	} else {
+	switch {
+	case !p.Beside:
+		for i, arm := range verdict.Schedule(int(p.AA/p.Window), p.Seed) {
+			out = append(out, Slot{From: time.Duration(i) * p.Window, Phase: verdict.PhaseAA, Arm: arm})
+		}
 		for i, arm := range verdict.Schedule(int(p.AB/p.Window), p.Seed+1) {
 			out = append(out, Slot{From: p.AA + time.Duration(i)*p.Window, Phase: verdict.PhaseAB, Arm: arm, Trial: i / 2 % p.Tries})
 		}
+	case p.AA > 0:
+		out = append(out, Slot{Phase: verdict.PhaseAA})
+		fallthrough
+	default:
+		out = append(out, Slot{From: p.AA, Phase: verdict.PhaseAB, Arm: verdict.Treatment})
 	}
 	for i := range out {
 		out[i].To = p.Total()

@@ -98,6 +98,25 @@ func TestBesideNothingSwitches(t *testing.T) {
 	if ab != 1 {
 		t.Errorf("%d slots", ab)
 	}
+	p = NewPlan(10*time.Minute, -1, 0, 1, true, 1) // they differ from the beginning
+	if s := p.Slots(); len(s) != 1 || s[0].To != 10*time.Minute || p.Check() != nil {
+		t.Errorf("%+v, %v", s, p.Check())
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add("gc.percent=400")
+	f.Add("queue.messages_max=64,256,1024")
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := ParseSetting(text); err == nil {
+			if again, err := ParseSetting(s.String()); err != nil || again != s {
+				t.Errorf("%q: %v, read again %v, %v", text, s, again, err)
+			}
+		}
+		if all, err := ParseSweep(text); err == nil && (len(all) < 2 || len(all) > SweepMax) {
+			t.Errorf("%q: %d values", text, len(all))
+		}
+	})
 }
 
 func TestSettings(t *testing.T) {
