@@ -225,3 +225,19 @@ func wildClosed(r *rand.Rand) []string {
 	}
 	return Closed(rows, "", time.Now(), false, Style{})
 }
+
+func TestStatsOfTees(t *testing.T) {
+	at := time.Unix(1000, 0)
+	f := func(s pushdapi.Stats, want string) {
+		t.Helper()
+		if got := strings.Join(statsTee(&s), "|"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	f(pushdapi.Stats{}, "")
+	f(pushdapi.Stats{Tap: &pushdapi.Tap{EndReason: "stopped"}}, "")
+	f(pushdapi.Stats{At: at, Tap: &pushdapi.Tap{Active: true, Since: at.Add(-90 * time.Second), Connections: 1230, Sample: 5, CPUPercent: 0.31, Torn: 2}},
+		"  mirrored       1,230, 5 % of users, for 1m30s, tap 0.3 % of a core, 2 torn")
+	f(pushdapi.Stats{Shadow: true, ShadowCut: map[string]uint64{pushdapi.CutUplink: 3}},
+		"  shadow         takes the clients of a tee only, 3 uplink messages cut off")
+}

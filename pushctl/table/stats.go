@@ -81,6 +81,22 @@ func plus(v float64) string {
 	return Dash
 }
 
+// statsTee says that a node is mirrored, or is what others are mirrored to.
+func statsTee(s *pushdapi.Stats) (lines []string) {
+	if t := s.Tap; t != nil && t.Active {
+		lines = append(lines, join("  mirrored", []string{Count(t.Connections), Percent(t.Sample) + " of users",
+			"for " + Seconds(s.At.Sub(t.Since).Seconds()), "tap " + Percent(t.CPUPercent) + " of a core",
+			orNone(t.Torn > 0, Count(t.Torn)+" torn")}))
+	} else if n := s.Connections.Sampled; n > 0 { // of a fleet
+		lines = append(lines, join("  mirrored", []string{Count(n)}))
+	}
+	if s.Shadow {
+		lines = append(lines, join("  shadow", []string{"takes the clients of a tee only",
+			orNone(s.ShadowCut[pushdapi.CutUplink] > 0, Plural(int64(s.ShadowCut[pushdapi.CutUplink]), "uplink message")+" cut off")}))
+	}
+	return lines
+}
+
 // statsRates are the rows that a fleet's sum has too.
 func statsRates(s *pushdapi.Stats, wide bool) []string {
 	c, q := &s.Connections, &s.Queued
@@ -94,8 +110,8 @@ func statsRates(s *pushdapi.Stats, wide bool) []string {
 	lines = append(lines, join("  users", []string{
 		Count(s.Users), orNone(s.Groups > 0, Plural(s.Groups, "group")),
 		orNone(c.Handshaking > 0, Count(c.Handshaking)+" handshaking"),
-		orNone(c.Sampled > 0, Count(c.Sampled)+" sampled"),
 		orNone(c.Max > 0, "limit "+Plural(c.Max, "connection"))}))
+	lines = append(lines, statsTee(s)...)
 	lines = append(lines,
 		windows("published", "", s.Published, Rate, ""),
 		windows("delivered", "", s.Delivered, Rate, latency(s.Latency)),
