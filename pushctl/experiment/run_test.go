@@ -101,12 +101,12 @@ func TestWhatEndsAnExperiment(t *testing.T) {
 		})
 	}
 	f("interrupt", func(_ *pair, cancel func()) { cancel() }, StopInterrupted, "")
-	f("the shadow is away", func(p *pair, _ func()) { p.shadow.change(func(n *fakeNode) { n.dead = io.EOF }) }, StopShadow, "has not answered for 5 s")
+	f("the shadow is away", func(p *pair, _ func()) { p.shadow.change(func(n *fakeNode) { n.dead = io.EOF }) }, StopShadow, "has not answered for 1")
 	f("the shadow was started again", func(p *pair, _ func()) {
 		p.shadow.change(func(n *fakeNode) { n.born, n.second = time.Now(), nil })
 	}, StopShadow, "was started again")
 	f("the shadow refuses", func(p *pair, _ func()) { p.shadow.change(func(n *fakeNode) { n.refuse = "400" }) }, StopShadow, "set gc.percent to 400 on gw-shadow:7401")
-	f("production is away", func(p *pair, _ func()) { p.production.change(func(n *fakeNode) { n.dead = io.EOF }) }, StopProduction, "has not answered for 5 s")
+	f("production is away", func(p *pair, _ func()) { p.production.change(func(n *fakeNode) { n.dead = io.EOF }) }, StopProduction, "has not answered for 1")
 	f("production ends the tee", func(p *pair, _ func()) {
 		var b teewire.Batch
 		b.End(&teewire.End{Reason: "sample", Detail: "tap.sample_percent is 0"})

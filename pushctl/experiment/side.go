@@ -27,7 +27,8 @@ type side struct {
 	last     *pushdapi.Stats
 	offset   float64 // of its clock
 	until    time.Time
-	missed   int // questions without an answer, at last
+	heard    time.Time // the last answer
+	missed   int       // questions since
 	why      error
 	again    bool  // it is another process than it was
 	mute     error // why its recorder is not asked any more
@@ -73,7 +74,7 @@ func (s *side) look(ctx context.Context) error {
 	if n := len(s.readings); n > 0 && r.restarted(&s.readings[n-1]) {
 		s.again = true
 	}
-	s.missed, s.why, s.last = 0, nil, st
+	s.missed, s.why, s.last, s.heard = 0, nil, st, got
 	s.offset = offset(st, asked, got)
 	s.readings = append(s.readings, r)
 	return nil
@@ -131,6 +132,7 @@ func (s *side) history(ctx context.Context, d time.Duration) []row {
 // state is what is known of a side now.
 type state struct {
 	last   *pushdapi.Stats // nil before the first answer
+	heard  time.Time
 	missed int
 	why    error
 	again  bool
@@ -140,7 +142,7 @@ type state struct {
 func (s *side) state() state {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return state{s.last, s.missed, s.why, s.again, s.mute}
+	return state{s.last, s.heard, s.missed, s.why, s.again, s.mute}
 }
 
 // lately returns the rows since a moment, which are not to be changed.

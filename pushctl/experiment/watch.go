@@ -11,8 +11,9 @@ import (
 	"pushfleet/pushctl/experiment/drive"
 )
 
-// silentMax is how many questions in a row a node may leave unanswered.
-const silentMax = 5
+// silentMax is how long a node may be without an answer, to two questions at
+// least: on a busy machine one takes seconds.
+const silentMax = 10 * time.Second
 
 // watch waits for the next look and says what ends the experiment, as a *stop,
 // or ctx's error.
@@ -72,9 +73,10 @@ func (e *experiment) alive() error {
 }
 
 func (s *side) alive(reason string) error {
-	switch st := s.state(); {
-	case st.missed >= silentMax:
-		return &stop{reason: reason, detail: fmt.Sprintf("%s has not answered for %d s: %v", s.node.Addr(), st.missed, st.why), err: st.why}
+	st := s.state()
+	switch silent := time.Since(st.heard); {
+	case st.missed >= 2 && silent >= silentMax:
+		return &stop{reason: reason, detail: fmt.Sprintf("%s has not answered for %.0f s: %v", s.node.Addr(), silent.Seconds(), st.why), err: st.why}
 	case st.again:
 		return &stop{reason: reason, detail: fmt.Sprintf("%s was started again meanwhile", s.node.Addr())}
 	}
