@@ -3,10 +3,14 @@ package probe
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"pushfleet/bpf"
 )
@@ -101,8 +105,10 @@ func (w *netWatch) look() error {
 func (w *netWatch) countDrops() error {
 	n, err := w.t.listenDrops()
 	if err != nil {
-		if w.looks > 1 && w.t.exited() {
-			return nil // just now: its figures are those of the look before
+		// A process gives its network up some time before it is seen to have ended.
+		gone := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EINVAL) || w.t.exited()
+		if w.looks > 1 && gone {
+			return nil // its figures are those of the look before
 		}
 		return err
 	}
