@@ -24,6 +24,7 @@ type node struct {
 	pid    int
 	admin  string // path of its socket
 	client netip.AddrPort
+	log    *logged
 }
 
 // nodeOptions say how a node is started.
@@ -33,6 +34,8 @@ type nodeOptions struct {
 	plant  string   // trouble
 	knobs  []string // NAME=VALUE
 	port   string   // of clients; "" is the kernel's choice
+	name   string   // of the node; "" is e2e
+	flags  []string // further ones
 }
 
 // startNode runs a node until the test ends and returns when it answers.
@@ -49,13 +52,17 @@ func startNode(t *testing.T, o nodeOptions) *node {
 	if o.port == "" {
 		o.port = "0"
 	}
-	n := &node{admin: filepath.Join(dir, "admin.sock")}
+	if o.name == "" {
+		o.name = "e2e"
+	}
+	log := new(logged)
+	n := &node{admin: filepath.Join(dir, "admin.sock"), log: log}
 	args := append(o.before, o.pushd, "--listen", "127.0.0.1:"+o.port, "--private", "127.0.0.1:0", "--admin-socket", n.admin, "--state-dir", dir,
-		"--node-name", "e2e", "--log-format", "json", "--keeper", "off", "--knob", "drain.window=0s")
+		"--node-name", o.name, "--log-format", "json", "--keeper", "off", "--knob", "drain.window=0s")
+	args = append(args, o.flags...)
 	for _, k := range o.knobs {
 		args = append(args, "--knob", k)
 	}
-	log := new(logged)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "PUSHD_CONFIG=/dev/null", "PUSHD_PLANT="+o.plant)
 	cmd.Stderr = log
@@ -128,8 +135,8 @@ func (l *logged) serving() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, f func() bool) {
+// eventually waits for a condition; show tells what is in its way.
+func eventually(t *testing.T, what string, f func() bool, show ...func() string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -138,6 +145,9 @@ func eventually(t *testing.T, what string, f func() bool) {
 	for !f() {
 		select {
 		case <-deadline.C:
+			for _, f := range show {
+				t.Log(f())
+			}
 			t.Fatalf("did not happen: %s", what)
 		case <-tick.C:
 		}
