@@ -137,7 +137,8 @@ func TestWhy(t *testing.T) {
 		tally(t, n.why(t), "network", "loss")
 	})
 	t.Run("CPU-starved node", func(t *testing.T) {
-		n := startNode(t, nodeOptions{before: starved(t)})
+		n := startNode(t, nodeOptions{before: weak(t)})
+		starve(t)
 		connect(t, n.client, planted, fast())
 		n.publishing(t, 1, 50*time.Millisecond, 200)
 		n.delivered(t, 20)
@@ -175,16 +176,24 @@ func TestWhy(t *testing.T) {
 	})
 }
 
-// starved returns the command that runs a node on one processor that others
-// keep busy until the test ends.
-func starved(t *testing.T) []string {
+// weak returns the command that runs a node on one processor, where others go
+// first.
+func weak(t *testing.T) []string {
 	t.Helper()
-	taskset, nice := tool(t, "taskset"), tool(t, "nice")
 	if runtime.NumCPU() < 2 {
 		t.Skip("needs two processors: one for the node, one for who watches")
 	}
-	for range 4 {
-		hog := exec.Command(taskset, "-c", "0", "sh", "-c", "while :; do :; done")
+	return []string{tool(t, "taskset"), "-c", "0", tool(t, "nice"), "-n", "10"}
+}
+
+// hogs is how many compete with a starved node.
+const hogs = 6
+
+// starve keeps that processor busy until the test ends.
+func starve(t *testing.T) {
+	t.Helper()
+	for range hogs {
+		hog := exec.Command("taskset", "-c", "0", "sh", "-c", "while :; do :; done")
 		hog.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := hog.Start(); err != nil {
 			t.Fatal(err)
@@ -194,7 +203,6 @@ func starved(t *testing.T) []string {
 			_ = hog.Wait()
 		})
 	}
-	return []string{taskset, "-c", "0", nice, "-n", "5"}
 }
 
 // lossy is the name of a network namespace, lossyPort that of clients in it.
