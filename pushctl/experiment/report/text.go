@@ -71,7 +71,9 @@ func (r *Report) mirrored() []string {
 	return out
 }
 
-func percent(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " %" }
+func percent(v float64) string {
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".") + " %"
+}
 
 // tried names what the shadow was given.
 func (r *Report) tried() string {
