@@ -46,20 +46,23 @@ func TestProbeGCOfNode(t *testing.T) {
 		return out.String()
 	}
 	var r probe.GCReport
-	if err := json.Unmarshal([]byte(f("json")), &r); err != nil {
-		t.Fatal(err)
+	beside := 0
+	for try := 0; try < 5 && beside == 0; try++ { // a busy machine may keep the recorder from its second
+		r = probe.GCReport{}
+		if err := json.Unmarshal([]byte(f("json")), &r); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range r.Cycles {
+			if c.Beside != nil && c.Beside.Sched != nil {
+				beside++
+			}
+		}
 	}
 	screen := f("table")
 	over.Store(true)
 	<-done
 	if r.PID != os.Getpid() || r.Runtime == nil || !r.Runtime.Agrees || r.Runtime.Cycles == 0 {
 		t.Errorf("%+v, %+v", r.Run, r.Runtime)
-	}
-	beside := 0
-	for _, c := range r.Cycles {
-		if c.Beside != nil && c.Beside.Sched != nil {
-			beside++
-		}
 	}
 	if beside == 0 {
 		t.Errorf("nothing stands beside any of %d cycles", len(r.Cycles))
