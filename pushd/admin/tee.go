@@ -20,8 +20,8 @@ type Tap interface {
 	// it, which is no error. Before the first write its error may be a
 	// *pushdapi.Error with a Status.
 	Mirror(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error
-	// Stop ends the tee and tells whether there was one.
-	Stop() bool
+	// Stop ends the tee for somebody and tells whether there was one.
+	Stop(who string) bool
 	// Status has the books of the tee, or of the last one; Total those of
 	// all tees since the node has started.
 	Status() pushdapi.Tap
@@ -64,7 +64,7 @@ func (a *API) stopTee(r *http.Request) (any, error) {
 	if _, err := query(r); err != nil {
 		return nil, err
 	}
-	if !tap.Stop() {
+	if !tap.Stop(asker(r)) {
 		return nil, refuse(http.StatusNotFound, "not_found", "no tee reads %s; pushctl tee status says how the last one ended", a.nodeName())
 	}
 	a.c.Log.Info("tee stopped by request", "from", asker(r))

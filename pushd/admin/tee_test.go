@@ -19,6 +19,7 @@ import (
 type fakeTap struct {
 	mirror   func(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error
 	stopped  atomic.Bool
+	by       string // who stopped it
 	status   pushdapi.Tap
 	total    pushdapi.Tap
 	patience time.Duration
@@ -27,7 +28,10 @@ type fakeTap struct {
 func (f *fakeTap) Mirror(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error {
 	return f.mirror(ctx, q, to, w)
 }
-func (f *fakeTap) Stop() bool              { return f.stopped.CompareAndSwap(false, true) }
+func (f *fakeTap) Stop(who string) bool {
+	f.by = who
+	return f.stopped.CompareAndSwap(false, true)
+}
 func (f *fakeTap) Status() pushdapi.Tap    { return f.status }
 func (f *fakeTap) Total() pushdapi.Tap     { return f.total }
 func (f *fakeTap) Patience() time.Duration { return max(f.patience, time.Second) }
@@ -157,8 +161,8 @@ func TestTapAndItsEnd(t *testing.T) {
 	if s, err := b.client.Tap(t.Context()); err != nil || !s.Active || s.To != "pushctl" || s.Sample != 2.5 || s.Sent["in"] != 4 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if err := b.client.StopTee(t.Context()); err != nil || !tap.stopped.Load() {
-		t.Errorf("stopped %t, %v", tap.stopped.Load(), err)
+	if err := b.client.StopTee(t.Context()); err != nil || !tap.stopped.Load() || !strings.HasPrefix(tap.by, "pushdapi ") {
+		t.Errorf("stopped %t by %q, %v", tap.stopped.Load(), tap.by, err)
 	}
 	err := b.client.StopTee(t.Context())
 	if e, ok := errors.AsType[*pushdapi.Error](err); !ok || e.Status != http.StatusNotFound {

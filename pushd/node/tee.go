@@ -29,7 +29,7 @@ func (m mirror) Mirror(ctx context.Context, q pushdapi.TeeQuery, to string, w ad
 }
 
 // Stop implements admin.Tap.
-func (m mirror) Stop() bool { return m.Tap.Stop(tap.EndStopped) }
+func (m mirror) Stop(who string) bool { return m.StopFor(who) }
 
 // Patience implements admin.Tap.
 func (m mirror) Patience() time.Duration { return m.Knobs.Stall.Get() }

@@ -45,6 +45,14 @@ func (s *userSet) add(h uint64) bool {
 	return true
 }
 
+// empty forgets all of them.
+func (s *userSet) empty() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in = nil
+	s.n.Store(0)
+}
+
 // Also mirrors the messages of a further user of a connection that is in the
 // sample. False: there are too many, and the connection has to leave.
 func (t *Tap) Also(user string) bool {

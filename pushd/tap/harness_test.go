@@ -71,6 +71,9 @@ func (r *rig) wait() *stream {
 	if err := <-r.ended; err != nil {
 		r.t.Fatal(err)
 	}
+	if r.tap.last.pool.free != nil || r.tap.last.also.in != nil {
+		r.t.Error("a tee that has ended holds on to its buffers")
+	}
 	return r.sink.read(r.t)
 }
 

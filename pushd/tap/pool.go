@@ -87,6 +87,14 @@ func (p *pool) give(c *chunk) {
 	}
 }
 
+// empty leaves what is kept to the collector: the books of a tee stay for long
+// after it, its buffers need not.
+func (p *pool) empty() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = nil
+}
+
 // roomy tells whether three quarters are free.
 func (p *pool) roomy() bool {
 	p.mu.Lock()

@@ -68,6 +68,8 @@ func (t *Tap) finish(r *run) {
 	for _, s := range t.shards() {
 		s.drop()
 	}
+	r.pool.empty()
+	r.also.empty()
 	t.mu.Lock()
 	s := t.status()
 	addUp(&t.ended, s)

@@ -189,8 +189,13 @@ const (
 // is none. When it returns nothing is mirrored any more; Run returns when the
 // reader has been told.
 func (t *Tap) Stop(reason string) bool {
-	detail := map[string]string{EndStopped: "somebody has ended it", EndDrain: "the node stops"}[reason]
+	detail := map[string]string{EndStopped: "by request", EndDrain: "the node stops"}[reason]
 	return t.stop(t.run.Load(), reason, detail)
+}
+
+// StopFor is Stop with EndStopped for somebody, who is named to the reader.
+func (t *Tap) StopFor(who string) bool {
+	return t.stop(t.run.Load(), EndStopped, "by request of "+who)
 }
 
 // stop ends a tee at once, if nobody has ended it before.
