@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +100,8 @@ func (o *options) clients(ctx context.Context) ([]*pushdapi.Client, error) {
 }
 
 func (o *options) client(addr string) *pushdapi.Client {
-	return pushdapi.New(addr, pushdapi.Options{Timeout: o.timeout, UserAgent: "pushctl"})
+	// The node's log and tee status tell which of several it was.
+	return pushdapi.New(addr, pushdapi.Options{Timeout: o.timeout, UserAgent: fmt.Sprintf("pushctl[%d]", os.Getpid())})
 }
 
 func splitList(s string) []string {
