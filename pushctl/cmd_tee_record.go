@@ -75,6 +75,9 @@ func (e *env) teeRecord(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.Room(); err != nil { // before anybody is mirrored
+		return errors.Join(err, w.Close())
+	}
 	o.Production, o.To = from, experiment.Shadow{Driver: experiment.NewKeeper(w)}
 	show := newTeeScreen(t.options)
 	o.Tell = show.tell
@@ -126,6 +129,9 @@ func (r *recorded) lines() []string {
 		table.Safe(r.Path), table.Count(total(r.Records)), table.Bytes(r.Bytes), table.Plural(int64(r.Files), "file"), table.Count(r.Torn))}
 	if r.Ended != "" && r.Ended != experiment.StopInterrupted {
 		lines = append(lines, table.Wrap("ended ("+r.Ended+"): "+table.Safe(r.Detail), "  ", table.Columns)...)
+	}
+	if r.Files == 0 {
+		return lines
 	}
 	return append(lines, "replay it: pushctl tee replay "+table.Safe(r.Path)+" --to ADDR")
 }

@@ -486,3 +486,23 @@ func TestDiskFull(t *testing.T) {
 	}
 	fullAfter(t, w, batches, "stay free")
 }
+
+// What can hold nothing is known before anything is mirrored.
+func TestRoomToBeginWith(t *testing.T) {
+	f := func(path string, free int64, ok bool) {
+		t.Helper()
+		w, err := Create(path, WriterOptions{FreeMin: free})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if err := w.Room(); (err == nil) != ok {
+			t.Errorf("%s, %d bytes to stay free: %v", path, free, err)
+		}
+	}
+	dir := t.TempDir()
+	f(dir+"/a", 1, true)
+	f(dir+"/b.tee", 1, true)
+	f(dir+"/c.tee", 1<<60, false)
+	f(dir+"/nowhere/d.tee", 1, false)
+}

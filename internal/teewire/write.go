@@ -213,6 +213,15 @@ func (w *Writer) room() error {
 	if w.o.FreeMin == 0 {
 		return nil
 	}
+	return w.disk(need)
+}
+
+// Room tells whether the disk has room for a recording to begin with, and that
+// it can be looked at. Later an ErrFull tells.
+func (w *Writer) Room() error { return w.disk(0) }
+
+// disk tells whether so many bytes leave enough of the disk free.
+func (w *Writer) disk(need int64) error {
 	var st unix.Statfs_t
 	dir := w.path
 	if w.single {
@@ -222,7 +231,7 @@ func (w *Writer) room() error {
 		return fmt.Errorf("room on the disk of %s: %w", w.path, err)
 	}
 	if free := int64(st.Bavail) * st.Bsize; free < w.o.FreeMin+need {
-		return w.full("the disk has %d bytes left, of which %d stay free", free, w.o.FreeMin)
+		return w.full("the disk has %d MiB left, of which %d stay free", free>>20, w.o.FreeMin>>20)
 	}
 	return nil
 }
