@@ -45,11 +45,25 @@ func (e *experiment) check(ctx context.Context) error {
 		return err
 	}
 	for _, set := range e.trials() {
-		if err := e.knobs.look(ctx, set); err != nil {
+		same, err := e.knobs.look(ctx, set)
+		if err != nil {
 			return err
+		}
+		if same && !e.o.Mirror && e.o.Control == nil {
+			e.note("%s", alikeText(set))
 		}
 	}
 	return e.knobs.begin()
+}
+
+// alikeText says that there is nothing to be found out by a trial but noise:
+// allowed, because that is worth knowing, but hardly what was meant.
+func alikeText(set []Setting) string {
+	why := "without --set, --sweep or --control nothing is tried"
+	if len(set) > 0 {
+		why = "the shadow has " + trialName(set) + " already"
+	}
+	return why + ": A and B are alike, and what is found is the noise of this pair"
 }
 
 // apart refuses a shadow that is production, or the control.

@@ -350,6 +350,32 @@ func TestMirroringWithoutAVerdict(t *testing.T) {
 	})
 }
 
+// What tries nothing is allowed, and says so before it takes its time.
+func TestNothingIsTried(t *testing.T) {
+	f := func(set []Setting, want string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t)
+			p.o.Set = set
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			p.o.Tell = func(g Progress) {
+				if strings.Contains(g.Note, want) && g.Stage == "" {
+					stop()
+				}
+			}
+			if r, err := Run(ctx, p.o); err == nil && (r.Stopped == nil || len(r.Notes) != 1) {
+				t.Errorf("%v: %+v, notes %q", set, r.Stopped, r.Notes)
+			}
+			if ctx.Err() == nil {
+				t.Errorf("%v: it did not say %q", set, want)
+			}
+		})
+	}
+	f(nil, "nothing is tried: A and B are alike")
+	f([]Setting{{"gc.percent", "200"}}, "the shadow has gc.percent=200 already: A and B are alike")
+}
+
 func TestWithoutARecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t)

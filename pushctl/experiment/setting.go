@@ -71,24 +71,26 @@ type knobs struct {
 }
 
 // look reads what the settings' knobs are and has the node check each value,
-// without changing anything. Knobs that do not act at once are refused: with
+// without changing anything; same tells that they are all so already. Knobs that do not act at once are refused: with
 // them a second shadow is compared.
-func (k *knobs) look(ctx context.Context, all []Setting) error {
+func (k *knobs) look(ctx context.Context, all []Setting) (same bool, err error) {
+	same = true
 	for _, s := range all {
 		knob, err := k.node.Knob(ctx, s.Name)
 		if err != nil {
-			return fmt.Errorf("knob %s of %s: %w", s.Name, k.node.Addr(), err)
+			return false, fmt.Errorf("knob %s of %s: %w", s.Name, k.node.Addr(), err)
 		}
 		switch {
 		case knob.Acts == "restart":
-			return fmt.Errorf("%s acts after a restart: start a second shadow with it, and give that as --to and this one as --control", s.Name)
+			return false, fmt.Errorf("%s acts after a restart: start a second shadow with it, and give that as --to and this one as --control", s.Name)
 		case knob.Acts != "live":
-			return fmt.Errorf("%s acts on %s only, and those that are mirrored stay open: set it on a second shadow, and give that as --to and this one as --control", s.Name, knob.Acts)
+			return false, fmt.Errorf("%s acts on %s only, and those that are mirrored stay open: set it on a second shadow, and give that as --to and this one as --control", s.Name, knob.Acts)
 		}
 		change, err := k.node.SetKnob(ctx, s.Name, pushdapi.KnobSet{Value: s.Value, DryRun: true})
 		if err != nil {
-			return fmt.Errorf("%s cannot be %s: %w", s.Name, s.Value, err)
+			return false, fmt.Errorf("%s cannot be %s: %w", s.Name, s.Value, err)
 		}
+		same = same && change.New == knob.Value
 		i := slices.IndexFunc(k.kept, func(o Kept) bool { return o.Name == s.Name })
 		if i < 0 {
 			i = len(k.kept)
@@ -96,7 +98,7 @@ func (k *knobs) look(ctx context.Context, all []Setting) error {
 		}
 		k.kept[i].Tried = append(k.kept[i].Tried, change.New)
 	}
-	return nil
+	return same, nil
 }
 
 // begin writes the journal, before the first change. It is there without one

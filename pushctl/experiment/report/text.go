@@ -92,8 +92,8 @@ func (r *Report) tried() string {
 		return "tried " + strings.Join(parts, ", ")
 	case r.Control != nil:
 		return "tried " + table.Safe(r.To.Version) + " against " + table.Safe(r.Control.Version)
-	case r.From.Version != r.To.Version && r.To.Version != "":
-		return "tried " + table.Safe(r.To.Version) + ", production runs " + table.Safe(r.From.Version)
+	case len(r.Trials) > 0:
+		return "tried nothing: A and B were alike"
 	}
 	return ""
 }
