@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,8 +77,21 @@ func (s *side) look(ctx context.Context) error {
 	}
 	s.missed, s.why, s.last, s.heard = 0, nil, st, got
 	s.offset = offset(st, asked, got)
-	s.readings = append(s.readings, r)
+	s.readings = keepLate(append(s.readings, r))
 	return nil
+}
+
+// keepMax is how many seconds are kept: those of the longest experiment. A tee
+// without an end may last longer.
+const keepMax = 2 * int(ForMax/time.Second)
+
+// keepLate forgets the older half when that is reached. What others hold of the
+// old slice stays as it is.
+func keepLate[T any](all []T) []T {
+	if len(all) < keepMax {
+		return all
+	}
+	return slices.Clone(all[len(all)/2:])
 }
 
 // recorded takes what the recorder has written since it was asked last.
@@ -101,7 +115,7 @@ func (s *side) recorded(ctx context.Context) {
 	case err != nil && recorderOff(err):
 		s.mute = err
 	case err == nil && len(got) > 0:
-		s.rows = append(s.rows, got...)
+		s.rows = keepLate(append(s.rows, got...))
 		s.until = s.begin.Add(time.Duration(got[len(got)-1].at*float64(time.Second)) + ahead)
 	}
 }
