@@ -94,7 +94,8 @@ func (t *teeing) named(flag, what string) (n *pushdapi.Client, name string, err 
 	defer stop()
 	v, err := n.Version(ctx)
 	if err != nil {
-		return nil, "", &silentError{asked: 1, silent: []silentNode{{"--" + flag + " " + addr, err}}}
+		s := &silentError{asked: 1, silent: []silentNode{{"--" + flag + " " + addr, err}}}
+		return nil, "", &hinted{s, strings.ReplaceAll(next(s), "pushctl --node", "pushctl "+short(t.c.Command)+" --"+flag)}
 	}
 	t.versions[addr] = v
 	return n, v.Node, nil

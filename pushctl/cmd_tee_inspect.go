@@ -66,7 +66,7 @@ func infoLines(in *teewire.Info) []string {
 		fmt.Sprintf("  size        %s in %s, %s unpacked", table.Bytes(in.Bytes), table.Plural(int64(in.Files), "file"), table.Bytes(in.Raw)),
 	}
 	if in.Torn > 0 {
-		lines = append(lines, fmt.Sprintf("  torn        %s times something is missing that the node could not hand over", table.Count(in.Torn)))
+		lines = append(lines, "  torn        "+table.Plural(int64(in.Torn), "gap")+", where the node had no room or the file is damaged")
 	}
 	end := "not told: it was cut off, or still goes on"
 	if in.End != nil {

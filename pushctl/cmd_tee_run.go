@@ -137,7 +137,7 @@ func (t *teeing) experiment() (o experiment.Options, err error) {
 	}
 	o.Plan = experiment.NewPlan(t.span("for", teeFor*time.Duration(tries)), aa, t.span("window", 0), tries, beside, c.Uint64("seed"))
 	if err := o.Plan.Check(); err != nil {
-		return o, usageError{fmt.Errorf("--for: %w", err)}
+		return o, usageError{err}
 	}
 	return o, nil
 }

@@ -44,7 +44,7 @@ type teeState struct {
 // experimentRow is an experiment of this machine.
 type experimentRow struct {
 	experiment.Entry
-	Alive bool `json:"alive"` // else it was killed and its shadow not put back
+	Alive bool `json:"alive"` // else it has ended and not put its shadow back
 }
 
 func (e *env) teeStatus(c *cli.Context, every *seconds) error {
@@ -177,7 +177,7 @@ func experimentLines(e *experimentRow, now time.Time, st table.Style) []string {
 		text += ", tries " + table.Safe(strings.Join(tried, "; "))
 	}
 	if !e.Alive {
-		text += "; " + st.Apply(table.Warn, "it was killed, and the shadow not put back: pushctl tee stop")
+		text += "; " + st.Apply(table.Warn, "it has ended and not put the shadow back: pushctl tee stop")
 	}
 	return table.Wrap(text, "  ", table.Columns)
 }

@@ -142,7 +142,8 @@ func (o *options) putBack(ctx context.Context, notes []*experiment.Journal) (row
 		stop()
 		if err != nil {
 			rows = append(rows, &stopDone{Node: e.Node, Did: "failed", err: err,
-				Note: fmt.Sprintf("it cannot be put back to what it was before %s: %s", e.Begun.Format(time.DateTime), cause(err))})
+				Note: fmt.Sprintf("it cannot be put back to what it was before %s: %s; try again when it is there, or forget what it was: rm %s",
+					e.Begun.Format(time.DateTime), cause(err), quoted(j.Path()))})
 			continue
 		}
 		for _, b := range back {

@@ -53,6 +53,9 @@ func NewJournal(dir, shadow, node, from string, now time.Time) *Journal {
 		entry: Entry{Shadow: shadow, Node: node, From: from, Begun: now, Place: here, Start: startOf(here.PID)}}
 }
 
+// Path is where the journal is. Without the file the shadow counts as put back.
+func (j *Journal) Path() string { return j.path }
+
 // fileName makes a file's name of an address.
 func fileName(addr string) string {
 	return strings.Map(func(r rune) rune {

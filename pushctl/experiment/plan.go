@@ -59,13 +59,13 @@ func (p *Plan) Check() error {
 	least := windowsAA*p.Window + pairsAB*p.round()
 	switch {
 	case p.Window < WindowMin || p.Window > WindowMax:
-		return fmt.Errorf("windows of %s: want %s to %s", short(p.Window), short(WindowMin), short(WindowMax))
+		return fmt.Errorf("--window %s: want %s to %s", short(p.Window), short(WindowMin), short(WindowMax))
 	case p.AA < windowsAA*p.Window && !(p.Beside && p.AA == 0):
-		return fmt.Errorf("an A/A phase of less than %d windows of %s shows no noise: give it %s or more", windowsAA, short(p.Window), short(windowsAA*p.Window))
+		return fmt.Errorf("--aa: an A/A phase of less than %d windows of %s shows no noise: give it %s or more", windowsAA, short(p.Window), short(windowsAA*p.Window))
 	case p.AB < pairsAB*p.round():
-		return fmt.Errorf("the time is too short: with windows of %s it takes %s at least, and says more the longer it is", short(p.Window), short(max(least, p.AA+pairsAB*p.round())))
+		return fmt.Errorf("--for: the time is too short: with windows of %s it takes %s at least, and says more the longer it is", short(p.Window), short(max(least, p.AA+pairsAB*p.round())))
 	case p.Total() > ForMax:
-		return fmt.Errorf("%s is longer than the %s that an experiment may take", short(p.Total()), short(ForMax))
+		return fmt.Errorf("--for: %s is longer than the %s that an experiment may take", short(p.Total()), short(ForMax))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestPlansThatSayNothing(t *testing.T) {
 	const s, m = time.Second, time.Minute
 	f(30*s, 0, 0, "with windows of 5s it takes 50s at least")
 	f(10*m, 10*s, 0, "give it 40s or more")
-	f(10*m, 0, s, "windows of 1s: want 5s to 10m")
+	f(10*m, 0, s, "--window 1s: want 5s to 10m")
 	f(10*m, 0, time.Hour, "want 5s to 10m")
 	f(10*m, 9*m+50*s, 0, "the time is too short")
 	f(25*time.Hour, 0, 0, "longer than the 24h")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"time"
 
@@ -95,6 +96,9 @@ func (e *experiment) streamEnded(err error) error {
 	}
 	if err == nil {
 		return &stop{reason: StopStream, detail: "the stream from production has ended without a word"}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return &stop{reason: StopStream, detail: fmt.Sprintf("production hung up: it has ended or was killed, or the way to %s is cut (%v)", e.o.Production.Addr(), err), err: err}
 	}
 	return &stop{reason: StopStream, detail: err.Error(), err: err}
 }
