@@ -484,7 +484,7 @@ func TestDiskFull(t *testing.T) {
 	if w, err = Create(dir+"/s", WriterOptions{FreeMin: 3 << 20}); err != nil {
 		t.Fatal(err)
 	}
-	fullAfter(t, w, batches, "stay free")
+	fullAfter(t, w, batches, "to stay free")
 }
 
 // What can hold nothing is known before anything is mirrored.

@@ -231,12 +231,15 @@ func (w *Writer) disk(need int64) error {
 		return fmt.Errorf("room on the disk of %s: %w", w.path, err)
 	}
 	if free := int64(st.Bavail) * st.Bsize; free < w.o.FreeMin+need {
-		return w.full("the disk has %d MiB left, of which %d stay free", free>>20, w.o.FreeMin>>20)
+		return w.full("the disk has %d MiB left, and %d MiB are to stay free", free>>20, w.o.FreeMin>>20)
 	}
 	return nil
 }
 
 func (w *Writer) full(format string, args ...any) error {
+	if w.Bytes() == 0 {
+		return fmt.Errorf("%w: %s; make room, or record to another place than %s", ErrFull, fmt.Sprintf(format, args...), w.path)
+	}
 	return fmt.Errorf("%w: %s; the %d bytes in %s are whole", ErrFull, fmt.Sprintf(format, args...), w.Bytes(), w.path)
 }
 
