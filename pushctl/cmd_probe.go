@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"strconv"
@@ -81,6 +83,11 @@ func (e *env) probing(c *cli.Context, find func(pid int) (*probe.Target, error))
 	if p.MaxCPU, err = parseShare(c.String("max-cpu")); err != nil {
 		return nil, err
 	}
+	for flag, name := range map[string]string{"pprof": p.pprof, "flame": p.flame} {
+		if err := writable(name); err != nil {
+			return nil, usagef("--%s: %w", flag, err)
+		}
+	}
 	pid, err := p.which(c)
 	if err != nil {
 		return nil, err
@@ -127,6 +134,25 @@ func (p *probing) files(ws []probe.Weighted, number, title string, r *probe.Run)
 		return err
 	}
 	return writeFile(p.flame, func(w io.Writer) error { return probe.WriteFlame(w, ws, title) })
+}
+
+// writable tells whether a file can be written, before what is to be written
+// takes its time. It leaves things as they are; pipes and devices are not tried.
+func writable(name string) error {
+	if st, err := os.Stat(name); name == "" || err == nil && !st.Mode().IsRegular() && !st.IsDir() {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		if f, err = os.OpenFile(name, os.O_WRONLY, 0); err == nil {
+			err = f.Close()
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(name))
 }
 
 // writeFile fills a file, or does nothing without a name.

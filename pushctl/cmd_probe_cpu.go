@@ -49,14 +49,14 @@ func (p *probing) cpu(c *cli.Context, hertz, top int) error {
 		return err
 	}
 	title := fmt.Sprintf("computing, %s[%d], %.1f s", r.Name, r.PID, r.Seconds)
-	if err := p.files(r.Stacks(), "samples", title, &r.Run); err != nil {
-		return err
-	}
 	var rows []any
 	for i := range r.Functions {
 		rows = append(rows, &r.Functions[i])
 	}
-	return p.print(&view{docs: []any{r}, rows: rows, lines: func() []string { return cpuLines(r, top, p.style) }})
+	if err := p.print(&view{docs: []any{r}, rows: rows, lines: func() []string { return cpuLines(r, top, p.style) }}); err != nil {
+		return err
+	}
+	return p.files(r.Stacks(), "samples", title, &r.Run)
 }
 
 func cpuLines(r *probe.CPUReport, top int, st table.Style) []string {

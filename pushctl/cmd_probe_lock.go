@@ -125,10 +125,10 @@ func (p *probing) locks(c *cli.Context, o probe.LockOptions, key func(*probe.Sit
 	if err = cmp.Or(err, failed); err != nil {
 		return err
 	}
-	if err := p.files(r.Stacks(), "contentions", fmt.Sprintf("waits for locks, %s[%d], %.1f s", r.Name, r.PID, r.Seconds), &r.Run); err != nil {
+	if err := show(look(r)); err != nil {
 		return err
 	}
-	return show(look(r))
+	return p.files(r.Stacks(), "contentions", fmt.Sprintf("waits for locks, %s[%d], %.1f s", r.Name, r.PID, r.Seconds), &r.Run)
 }
 
 // lockLines is the screen of a report.

@@ -20,7 +20,7 @@ import (
 func processOf(c *cli.Context, node *pushdapi.Client) (int, error) {
 	v, err := node.Version(c.Context)
 	if err != nil {
-		return 0, &silentError{asked: 1, silent: []silentNode{{node.Addr(), err}}}
+		return 0, noPlace(c, &silentError{asked: 1, silent: []silentNode{{node.Addr(), err}}})
 	}
 	if v.Place == nil {
 		return 0, &hinted{fmt.Errorf("%s runs pushd %s, which does not say where", node.Addr(), table.Safe(v.Version)),
@@ -31,6 +31,14 @@ func processOf(c *cli.Context, node *pushdapi.Client) (int, error) {
 		return 0, elsewhere(c, v)
 	}
 	return numberHere(v.Place, here)
+}
+
+// noPlace adds to an error that a node which hangs can be probed all the same.
+func noPlace(c *cli.Context, err error) error {
+	if hint := next(err); errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+		return &hinted{err, hint + "\n  without asking it sudo pushctl " + again(c) + " --pid $(pidof pushd)"}
+	}
+	return err
 }
 
 // numberHere is the number that a process of this host has here.

@@ -290,4 +290,16 @@ func TestProbeFiles(t *testing.T) {
 	if err := p.files(ws, "contentions", "title", &r); err == nil {
 		t.Error("a directory that is not there was written to")
 	}
+	fresh := filepath.Join(dir, "b.svg")
+	for name, ok := range map[string]bool{"": true, fresh: true, p.pprof: true, "/dev/null": true, p.flame: false, dir: false} {
+		if err := writable(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(fresh); err == nil {
+		t.Error("looking has left a file")
+	}
+	if b, _ := os.ReadFile(p.pprof); len(b) == 0 {
+		t.Error("looking has emptied a file")
+	}
 }

@@ -149,10 +149,10 @@ func Check(f Facts) CheckReport {
 	add("rights", len(f.Missing) == 0, caps, "every probe", "sudo pushctl probe …, or give pushctl CAP_BPF and CAP_PERFMON, CAP_SYS_PTRACE for processes of other users and CAP_SYSLOG for names of the kernel")
 	add("lockdown", f.Lockdown != "confidentiality", f.Lockdown, "every probe", "boot with lockdown=integrity: with confidentiality no program may read memory")
 	add("types of the kernel", f.BTF, yes(f.BTF), "every probe", "a kernel built with CONFIG_DEBUG_INFO_BTF")
-	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", "Linux 5.15 or later, with CONFIG_UPROBE_EVENTS")
-	add("ring buffer", f.Ring == nil, tried(f.Ring), "gc", "Linux 5.8 or later")
-	add("lock tracepoints", f.Locks == nil, tried(f.Locks), "lock --kernel", "Linux 5.19 or later, for lock:contention_begin")
-	add("sockets", f.Net == nil, tried(f.Net), "net", "Linux 6.1 or later, for the files of one process")
+	add("breakpoints", f.Breakpoints == nil, costOr(f), "gc, lock --go", cure(f.Breakpoints, "Linux 5.15 or later, with CONFIG_UPROBE_EVENTS"))
+	add("ring buffer", f.Ring == nil, tried(f.Ring), "gc", cure(f.Ring, "Linux 5.8 or later"))
+	add("lock tracepoints", f.Locks == nil, tried(f.Locks), "lock --kernel", cure(f.Locks, "Linux 5.19 or later, for lock:contention_begin"))
+	add("sockets", f.Net == nil, tried(f.Net), "net", cure(f.Net, "Linux 6.1 or later, for the files of one process"))
 	add("kernel names", f.Names == nil, tried(f.Names), "lock --kernel, cpu", "CAP_SYSLOG, or sysctl kernel.kptr_restrict=1")
 	add("process numbers", f.HostPIDs, host(f.HostPIDs), "lock --kernel, cpu, sched", "run pushctl outside of the container")
 	if f.Breakpoints == nil {
@@ -175,16 +175,31 @@ func host(ok bool) string {
 	return "a container's"
 }
 
+// denied tells that the kernel may well be able to, and that somebody may not.
+func denied(err error) bool { return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) }
+
+// cure is what to do about an error that kernel would cure, unless it is one
+// of rights: whether the kernel is new enough cannot be seen then.
+func cure(err error, kernel string) string {
+	if denied(err) {
+		return "the rights, and " + kernel
+	}
+	return kernel
+}
+
 func tried(err error) string {
-	if err == nil {
+	switch {
+	case err == nil:
 		return "works"
+	case denied(err):
+		return "not allowed"
 	}
 	return err.Error()
 }
 
 func costOr(f Facts) string {
 	if f.Breakpoints != nil {
-		return f.Breakpoints.Error()
+		return tried(f.Breakpoints)
 	}
 	return fmt.Sprintf("%.1f µs, at a return %.1f µs", f.Cost.Push.Seconds()*1e6, f.Cost.Return.Seconds()*1e6)
 }

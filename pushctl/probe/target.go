@@ -76,7 +76,7 @@ func (t *Target) read() error {
 	}
 	defer f.Close()
 	if t.Bin, err = gobin.Open(f); err != nil {
-		return err
+		return fmt.Errorf("%w; probe sched and probe net take any program", err)
 	}
 	if t.Bin.PIE {
 		if t.base, err = t.loadBase(f); err != nil {
