@@ -12,6 +12,7 @@ import (
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/probe"
 	"pushfleet/pushctl/table"
+	"pushfleet/pushctl/why"
 )
 
 // processOf asks a node where it runs and finds its process here. A node of
@@ -78,15 +79,7 @@ func again(c *cli.Context) string {
 }
 
 // quoted makes a text one word of a shell.
-func quoted(s string) string {
-	plain := strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:%@,+=", r))
-	}) < 0
-	if plain && s != "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(table.Safe(s), "'", `'\''`) + "'"
-}
+func quoted(s string) string { return why.Quote(table.Safe(s)) }
 
 // shielded keeps a command substitution for the shell at the other end of ssh.
 func shielded(s string) string {

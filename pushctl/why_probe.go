@@ -50,10 +50,12 @@ func (w *whying) look(ctx context.Context, c *pushdapi.Client) probed {
 		return missing("the node does not say where it runs", "")
 	case !v.Place.SameHost(here):
 		return missing("the node runs on another host", fmt.Sprintf("ssh %s sudo %s", cmp.Or(v.Place.Hostname, "HOST"), w.again()))
-	case v.Place.PIDs != here.PIDs:
-		return missing("the node runs in another container", "sudo "+w.again()+"   inside of that container")
 	}
-	t, err := probe.Find(v.Place.PID)
+	pid, err := numberHere(v.Place, here)
+	if err != nil {
+		return missing("the node runs in another container", "sudo "+w.again()+"   on its host, or inside of that container")
+	}
+	t, err := probe.Find(pid)
 	if err != nil {
 		p := probed{}
 		p.miss(withoutProbes, err, w.again())

@@ -59,7 +59,7 @@ func TestWhatCannotBeProbedIsNamed(t *testing.T) {
 	here := pushdapi.Here()
 	f(nil, "the node does not say where it runs", "")
 	f(&pushdapi.Place{PID: 1, Boot: "another", Hostname: "gw-7.example"}, "the node runs on another host", "ssh gw-7.example sudo pushctl why 'u 1' --node gw-7")
-	f(&pushdapi.Place{PID: 1, Boot: here.Boot, PIDs: 1}, "the node runs in another container", "sudo pushctl why 'u 1' --node gw-7   inside of that container")
+	f(&pushdapi.Place{PID: 1, Boot: here.Boot, PIDs: 1}, "the node runs in another container", "sudo pushctl why 'u 1' --node gw-7   on its host, or inside of that container")
 }
 
 func TestMissingRightsSaySudo(t *testing.T) {

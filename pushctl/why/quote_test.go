@@ -18,6 +18,8 @@ func TestQuote(t *testing.T) {
 	f("ann@example.com", "ann@example.com")
 	f("", "''")
 	f("-rf", "'-rf'")
+	f("=ls", "'=ls'")
+	f("a=5%,b", "a=5%,b")
 	f("a b", "'a b'")
 	f("a;reboot", "'a;reboot'")
 	f("$(reboot)", "'$(reboot)'")
