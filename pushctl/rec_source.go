@@ -28,9 +28,6 @@ type memory interface {
 	state(ctx context.Context) (*pushdapi.RecState, error)
 }
 
-// rings are the resolutions, the finest first.
-func rings() []string { return []string{"burst", "1s", "10s"} }
-
 // fileFlag reads files instead of nodes.
 func fileFlag() cli.Flag {
 	return &cli.StringSliceFlag{Name: "file", Usage: "read the records in folder `DIR` (STATE_DIR/recorder) instead of asking a node; repeat for several"}
