@@ -250,6 +250,7 @@ const (
 	joinLeast   = 30 * time.Second
 	joinPerConn = 2 * time.Millisecond
 	joinedShare = 0.98 // of what is mirrored, that a shadow must hold or have refused
+	joinedFew   = 2    // that may lack beyond it, of ten times as many: polls come and go
 )
 
 // join waits until the shadow holds what was open.
@@ -287,9 +288,10 @@ func (e *experiment) hasJoined() bool {
 	if e.tap == nil || !e.tap.Active || e.tap.Joining {
 		return false
 	}
+	all := float64(e.tap.Connections)
 	for _, s := range e.shadows() {
 		c := s.Counts()
-		if float64(c.Open)+float64(c.Failed) < joinedShare*float64(e.tap.Connections) {
+		if all-float64(c.Open)-float64(c.Failed) > max((1-joinedShare)*all, min(joinedFew, all/10)) {
 			return false
 		}
 	}
