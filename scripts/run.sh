@@ -40,7 +40,8 @@ keeper inside it on 127.0.0.1:7410. In another terminal:
 
   bin/pushctl stats -w                  the node at a glance
   bin/pushctl top --by wait             who is slow
-  bin/pushctl conn ID                   why (ID from top)
+  bin/pushctl conn ID                   one of them (ID from top)
+  sudo bin/pushctl why ID               who holds it back, with evidence
   bin/pushctl knob set queue.messages_max 256 --for 1m
                                         turn a knob; it goes back by itself
   bin/pushctl knob explain queue.messages_max
