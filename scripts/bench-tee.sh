@@ -11,7 +11,7 @@
 #   scripts/bench-tee.sh [ROUNDS]       3 if left out: about 5 minutes
 set -eu
 rounds=${1:-3}
-window=${WINDOW:-8} # seconds of each measurement
+window=${WINDOW:-7} # seconds of each measurement
 conns=${CONNS:-5000}
 cd "$(dirname "$0")/.."
 
@@ -32,7 +32,8 @@ fi
 ctl() { "$dir/pushctl" --node "$dir/admin.sock" "$@"; }
 
 "$dir/pushd" --auth none --listen 127.0.0.1:17500 --private 127.0.0.1:17501 --admin-socket "$dir/admin.sock" --state-dir "$dir" \
-	--keeper off --log-level error --knob tap.cpu_percent_max=100 --knob tap.stall_timeout=5m &
+	--keeper off --log-level error --knob tap.cpu_percent_max=100 --knob tap.stall_timeout=5m \
+	--knob recorder.trigger_sched=0s --knob recorder.trigger_wait=0s &
 node=$!
 pids=$node
 tries=0
@@ -85,7 +86,7 @@ mirror() {
 # measure JOB ROUND NAME: a line with the figures of one window.
 measure() {
 	mirror "$3"
-	sleep 0.5
+	sleep 2 # what beginning costs is over
 	set -- "$1" "$2" "$3" $(look)
 	sleep "$window"
 	set -- "$@" $(look)
@@ -105,10 +106,10 @@ measure() {
 	echo "$1|$2|$3|$(($7 - $4))|$(($8 - $5))|$(($9 - $6))|${p99:-}|$drops|$sent" >>"$dir/results"
 }
 
-# turns ROUND: the names, begun at another one each round.
+# turns ROUND: the names, in an order that is drawn.
 turns() {
 	printf '%s\n' off '1 %' 'off, again' '100 %' '100 %, stalled' |
-		awk -v r="$1" '{ n[NR] = $0 } END { for (i = 0; i < NR; i++) print n[(i + 2 * r) % NR + 1] }'
+		awk -v r="$1" 'BEGIN { srand(r + 1) } { print rand() "|" $0 }' | sort -g | cut -d '|' -f 2
 }
 
 # job RATE: all rounds under one load.
@@ -143,7 +144,6 @@ awk -F'|' -v window="$window" -v rounds="$rounds" -v conns="$conns" '
 	}
 	$5 > 0 {
 		key = $1 "|" $3
-		if (!(key in seen)) { seen[key] = 1; order[++keys] = key }
 		per[key, $2] = $4 / $5
 		cpu[key] = cpu[key] " " $4 / $5 * 10
 		rate[key] = rate[key] " " $5 / window
@@ -157,9 +157,11 @@ awk -F'|' -v window="$window" -v rounds="$rounds" -v conns="$conns" '
 		printf "%d connections, %d rounds of %d s.\n\n", conns, rounds, window
 		print "| job | tee | messages/s | CPU of the node for 10,000 messages, ms | times off | p99, ms | tap, % of a core by its own count | records left out |"
 		print "|---|---|--:|--:|--:|--:|--:|--:|"
-		for (k = 1; k <= keys; k++) {
-			key = order[k]
-			split(key, p, "|")
+		jobs = split("1000/s|10000/s", job, "|")
+		arms = split("off|off, again|1 %|100 %|100 %, stalled", arm, "|")
+		for (k = 0; k < jobs * arms; k++) {
+			p[1] = job[int(k / arms) + 1]; p[2] = arm[k % arms + 1]
+			key = p[1] "|" p[2]
 			ratios = ""
 			for (r = 0; r <= last; r++) {
 				a = per[p[1] "|off", r]; b = per[p[1] "|off, again", r]
