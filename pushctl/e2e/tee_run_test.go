@@ -89,13 +89,6 @@ type books struct {
 	Late                     float64 `json:"late_p99_seconds"`
 }
 
-func (b *books) dropped() (n uint64) {
-	for _, by := range b.Dropped {
-		n += sum(by)
-	}
-	return n
-}
-
 // exact holds books to what they promise.
 func (b *books) exact(t *testing.T) {
 	t.Helper()
