@@ -44,8 +44,13 @@ type run struct {
 func (r *run) sample() float64 { return float64(r.steps.Load()) * 100 / steps }
 
 // flushEvery bounds how long a record waits while chunks fill slowly. More
-// often costs processors that sleep.
-const flushEvery = 50 * time.Millisecond
+// often costs processors that sleep. Readers wait for 200 ms to put the parts of
+// a node in order.
+const flushEvery = 100 * time.Millisecond
+
+// joinMax is the size up to which batches of a flush leave in one write: each
+// write is system calls and wakes the reader.
+const joinMax = 64 << 10
 
 // Run serves one tee until ctx is done, the sink fails, it is stopped, or the
 // knob or a budget ends it; the sink is told of all ends but its own. A
@@ -95,6 +100,7 @@ type flusher struct {
 	w    Sink
 	own  teewire.Batch // heads, counts and ends
 	list []*chunk
+	join []byte // small batches that leave together
 
 	second  int64 // the clock when the budgets' second began
 	cpu     int64 // of all of the tee, then
@@ -158,11 +164,16 @@ func (f *flusher) write(b *teewire.Batch) error {
 	if whole == nil {
 		return nil
 	}
+	err := f.put(whole)
+	b.Reset()
+	return err
+}
+
+func (f *flusher) put(whole []byte) error {
 	err := f.w.Write(whole)
 	if err == nil {
 		f.r.bytes.Add(uint64(len(whole)))
 	}
-	b.Reset()
 	return err
 }
 
@@ -174,12 +185,39 @@ func (f *flusher) flush(partial bool) error {
 	for _, c := range f.list {
 		f.r.taken.Add(int64(c.Len()))
 		if err == nil {
-			err = f.write(&c.Batch)
+			err = f.joined(&c.Batch)
 		}
 		f.r.pool.give(c)
 	}
 	clear(f.list)
+	if err == nil {
+		err = f.unjoin()
+	}
 	return err
+}
+
+// joined hands a batch over, a small one together with its neighbours.
+func (f *flusher) joined(b *teewire.Batch) error {
+	if len(f.join)+b.Len() > joinMax {
+		if err := f.unjoin(); err != nil {
+			return err
+		}
+	}
+	if b.Len() > joinMax {
+		return f.write(b)
+	}
+	f.join = append(f.join, b.Seal()...)
+	return nil
+}
+
+// unjoin hands over what has been joined.
+func (f *flusher) unjoin() error {
+	whole := f.join
+	f.join = f.join[:0]
+	if len(whole) == 0 {
+		return nil
+	}
+	return f.put(whole)
 }
 
 func (f *flusher) collect(partial bool) {

@@ -108,7 +108,7 @@ type Options struct {
 	To     string // who reads, for messages
 }
 
-// A Sink takes a tee: first teewire.Magic, then whole batches, one a Write. A
+// A Sink takes a tee: first teewire.Magic, then whole batches, some a Write. A
 // Write ends within the knob tap.stall_timeout; if it took nothing until then
 // its error is an os.ErrDeadlineExceeded.
 type Sink interface{ Write([]byte) error }
