@@ -94,7 +94,7 @@ turns() {
 
 # job RATE: all rounds under one load.
 job() {
-	ctl bench soak --addr 127.0.0.1:17500 --conns "$conns" --ramp 2000/s --rate "$1" --for 1h --report '' --allow-invalid >"$dir/load" 2>&1 &
+	"$dir/pushctl" --node "$dir/admin.sock" bench soak --addr 127.0.0.1:17500 --conns "$conns" --ramp 2000/s --rate "$1" --for 1h --report '' --allow-invalid >"$dir/load" 2>&1 &
 	load=$!
 	pids="$pids $load"
 	sleep $((conns / 2000 + 3)) # connected, and at its rate
