@@ -129,6 +129,7 @@ type Process struct {
 // Memory says where it is.
 type Memory struct {
 	PSSBytes        int64 `json:"pss_bytes"`
+	OwnBytes        int64 `json:"own_bytes"` // of PSS, without pages of files, which processes of one program share; 0: not known
 	RSSBytes        int64 `json:"rss_bytes"`
 	HeapBytes       int64 `json:"heap_bytes"`
 	SlabBytes       int64 `json:"slab_bytes"`    // off-heap records and columns in use

@@ -20,7 +20,7 @@ type reading struct {
 	switches  float64
 	cycles    float64
 	paused    float64 // seconds
-	pss       float64
+	memory    float64 // bytes
 	conns     float64
 	queued    float64 // mean of the last second
 }
@@ -30,7 +30,7 @@ func readingOf(s *pushdapi.Stats, at float64) reading {
 		cpu:       s.Process.CPUUserSeconds + s.Process.CPUSystemSeconds,
 		delivered: float64(s.Totals.Delivered), writes: float64(s.Totals.Writes), wouldWait: float64(s.Totals.WouldWait),
 		switches: float64(s.Process.VoluntarySwitch), cycles: float64(s.Process.GCCycles), paused: float64(s.Process.GCPaused) / 1e9,
-		pss: float64(s.Memory.PSSBytes), conns: float64(s.Connections.Total), queued: s.Queued.Level.S1}
+		memory: float64(memoryOf(&s.Memory)), conns: float64(s.Connections.Total), queued: s.Queued.Level.S1}
 	for _, n := range s.DroppedBy {
 		r.dropped += float64(n)
 	}
@@ -38,6 +38,16 @@ func readingOf(s *pushdapi.Stats, at float64) reading {
 		r.delivered, r.dropped, r.writes, r.wouldWait, r.queued = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	}
 	return r
+}
+
+// memoryOf is what is the process's own: of PSS a node that runs the same
+// program as another on its machine has less, whatever it does. Builds that do
+// not tell it tell PSS.
+func memoryOf(m *pushdapi.Memory) int64 {
+	if m.OwnBytes == 0 {
+		return m.PSSBytes
+	}
+	return m.OwnBytes
 }
 
 // gapMax is how far apart two readings may be of which a difference is made.

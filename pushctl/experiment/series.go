@@ -17,7 +17,7 @@ func ofReadings() map[string]func(a, b *reading) amount {
 			if b.conns == 0 {
 				return amount{num: math.NaN()}
 			}
-			return amount{b.pss, b.conns}
+			return amount{b.memory, b.conns}
 		},
 		verdict.QueueWait: func(a, b *reading) amount { return amount{b.queued * (b.at - a.at), b.delivered - a.delivered} },
 		verdict.Drops:     func(a, b *reading) amount { return amount{b.dropped - a.dropped, b.delivered - a.delivered} },

@@ -37,7 +37,7 @@ func TestWebPagesOfOtherOriginsCannotPublish(t *testing.T) {
 
 func TestStatsAndMetricsAgree(t *testing.T) {
 	n := testnode.Start(t, nil)
-	if s := n.Stats(); s.State != "serving" || len(s.Loops) != 2 || s.Memory.PSSBytes == 0 || s.Process.FDMax == 0 {
+	if s := n.Stats(); s.State != "serving" || len(s.Loops) != 2 || s.Memory.PSSBytes == 0 || s.Memory.OwnBytes == 0 || s.Memory.OwnBytes >= s.Memory.PSSBytes || s.Process.FDMax == 0 {
 		t.Errorf("figures of an idle node: %+v", *s)
 	}
 	resp, err := http.Get("http://" + n.PrivateAddr() + "/metrics")

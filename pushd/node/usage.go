@@ -24,6 +24,7 @@ type usage struct {
 	lastCPU uint64
 	base    time.Time
 	pss     int64
+	own     int64 // of pss, without pages of files
 	pssAt   time.Time
 	heap    uint64 // heap objects at the last sample
 	high    bool   // the heap was large
@@ -89,9 +90,9 @@ func (u *usage) read(conns int64, look bool) (p pushdapi.Process, m pushdapi.Mem
 		p.CPUPercent = u.cpu.Read(u.nowMS())[1] / 1e4
 	}
 	if look && time.Since(u.pssAt) > pssEvery {
-		u.pss, u.pssAt = field("/proc/self/smaps_rollup", "Pss:")*1024, time.Now()
+		u.lookPSS()
 	}
-	m.PSSBytes = u.pss
+	m.PSSBytes, m.OwnBytes = u.pss, u.own
 	u.mu.Unlock()
 	p.CPUUserSeconds, p.CPUSystemSeconds, p.VoluntarySwitch = cpuTimes()
 	p.Goroutines = runtime.NumGoroutine()
@@ -104,6 +105,14 @@ func (u *usage) read(conns int64, look bool) (p pushdapi.Process, m pushdapi.Mem
 	}
 	readRuntime(&p, &m)
 	return p, m
+}
+
+// lookPSS reads what the kernel adds up over all page tables.
+func (u *usage) lookPSS() {
+	b, _ := os.ReadFile("/proc/self/smaps_rollup") // without it all are 0
+	u.pss = number(b, "Pss:") * 1024
+	u.own = (number(b, "Pss_Anon:") + number(b, "Pss_Shmem:")) * 1024
+	u.pssAt = time.Now()
 }
 
 func readRuntime(p *pushdapi.Process, m *pushdapi.Memory) {
@@ -156,6 +165,11 @@ func field(file, name string) int64 {
 	if err != nil {
 		return 0
 	}
+	return number(b, name)
+}
+
+// number finds the number behind a name at the begin of a line; 0 if there is none.
+func number(b []byte, name string) int64 {
 	for line := range bytes.Lines(b) {
 		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
 			if f := bytes.Fields(rest); len(f) > 0 {
