@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 
@@ -87,8 +88,11 @@ func serveWS(w http.ResponseWriter, r *http.Request, frames []string, code int) 
 	}
 	// Until the client has answered: ping with pong, close with close.
 	for {
-		f, err := ws.ReadFrame(conn)
-		if err != nil || f.Header.OpCode == ws.OpClose {
+		h, err := ws.ReadHeader(conn)
+		if err == nil {
+			_, err = io.CopyN(io.Discard, conn, h.Length)
+		}
+		if err != nil || h.OpCode == ws.OpClose {
 			return
 		}
 	}
