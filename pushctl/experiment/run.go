@@ -277,7 +277,11 @@ func (e *experiment) join(ctx context.Context) error {
 		e.tell("join", 0, "", since, 0, e.o.Plan.Total())
 	}
 	c := e.o.To.Counts()
-	if c.Open == 0 && c.Failed == 0 {
+	switch {
+	case c.Open > 0 || c.Failed > 0:
+	case e.tapConns() > 0:
+		return e.lacking("to", &e.o.To, time.Since(begun))
+	default:
 		return e.nothingIn()
 	}
 	e.tell("join", 0, "", time.Since(begun), time.Since(begun), e.o.Plan.Total())
@@ -288,20 +292,40 @@ func (e *experiment) hasJoined() bool {
 	if e.tap == nil || !e.tap.Active || e.tap.Joining {
 		return false
 	}
-	all := float64(e.tap.Connections)
-	for _, s := range e.shadows() {
-		c := s.Counts()
-		if all-float64(c.Open)-float64(c.Failed) > max((1-joinedShare)*all, min(joinedFew, all/10)) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(e.shadows(), e.lacks)
+}
+
+// lacks tells whether connections are still to come to a shadow. Those that it
+// refused or its driver has torn do not; what the tap has torn it counts no more.
+func (e *experiment) lacks(s *Shadow) bool {
+	c, all := s.Counts(), float64(e.tap.Connections)
+	settled := float64(c.Open) + float64(c.Failed) + max(float64(c.Torn)-float64(e.tap.Torn), 0)
+	return all-settled > max((1-joinedShare)*all, min(joinedFew, all/10))
 }
 
 func (e *experiment) notJoined(since time.Duration) error {
-	c := e.o.To.Counts()
-	detail := fmt.Sprintf("after %s the shadow holds %d of %d mirrored connections", short(since), c.Open, e.tapConns())
-	return &stop{reason: StopShadow, detail: detail + ": is its client listener reachable from here, and does its conns.max allow them?"}
+	if e.tap == nil || !e.tap.Active || e.tap.Joining {
+		return &stop{reason: StopProduction, detail: fmt.Sprintf("after %s %s still has connections to tell of: is it overloaded?", short(since), e.o.Production.Addr())}
+	}
+	if e.o.Control != nil && !e.lacks(&e.o.To) {
+		return e.lacking("control", e.o.Control, since)
+	}
+	return e.lacking("to", &e.o.To, since)
+}
+
+// lacking is for a shadow that holds too little; side is the word of its flag.
+func (e *experiment) lacking(side string, s *Shadow, since time.Duration) error {
+	c := s.Counts()
+	return &stop{reason: StopShadow, detail: fmt.Sprintf("after %s %s (%s) holds %d of %d mirrored connections, %d refused and %d torn: "+
+		"is its client listener reachable from here, does its conns.max allow them, and is this machine fast enough?", short(since), shadowName(s), side, c.Open, e.tapConns(), c.Failed, c.Torn)}
+}
+
+// shadowName is its address, or that it only listens.
+func shadowName(s *Shadow) string {
+	if s.Node == nil {
+		return "the listener"
+	}
+	return s.Node.Addr()
 }
 
 func (e *experiment) tapConns() int64 {

@@ -233,7 +233,52 @@ func TestAShadowThatTakesNobody(t *testing.T) {
 		p := newPair(t)
 		p.driver.counts.Open = 10
 		r := p.run(t.Context())
-		if r.Stopped == nil || r.Stopped.Reason != StopShadow || !strings.Contains(r.Stopped.Detail, "holds 10 of 50 mirrored connections") {
+		if r.Stopped == nil || r.Stopped.Reason != StopShadow || !strings.Contains(r.Stopped.Detail, "gw-shadow:7401 (to) holds 10 of 50 mirrored connections") {
+			t.Errorf("stopped by %+v", r.Stopped)
+		}
+	})
+}
+
+// What is torn here or refused is not waited for; the tap does not count what
+// it has torn itself.
+func TestTornConnectionsAreNotWaitedFor(t *testing.T) {
+	f := func(c drive.Counts, tapTorn uint64, want string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t)
+			p.driver.counts, p.production.tap.Torn = c, tapTorn
+			p.o.Mirror, p.o.Plan.AB = true, time.Minute
+			r := p.run(t.Context())
+			if want == "" && r.Stopped != nil || want != "" && (r.Stopped == nil || !strings.Contains(r.Stopped.Detail, want)) {
+				t.Errorf("%+v, %d torn by the tap: stopped by %+v, want %q", c, tapTorn, r.Stopped, want)
+			}
+		})
+	}
+	f(drive.Counts{Open: 20, Torn: 20, Failed: 10}, 0, "")
+	f(drive.Counts{Open: 50, Torn: 20}, 20, "")
+	f(drive.Counts{Open: 30, Torn: 20}, 20, "gw-shadow:7401 (to) holds 30 of 50 mirrored connections, 0 refused and 20 torn")
+	f(drive.Counts{Torn: 50}, 0, "(to) holds 0 of 50 mirrored connections, 0 refused and 50 torn")
+}
+
+func TestTheShadowThatLacksConnectionsIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		control, d := newFakeNode("gw-old"), newFakeDriver()
+		control.conns, d.counts.Open = 0, 10
+		p.o.Control, p.o.Set = &Shadow{control, d}, nil
+		r := p.run(t.Context())
+		if r.Stopped == nil || r.Stopped.Reason != StopShadow || !strings.Contains(r.Stopped.Detail, "gw-old:7401 (control) holds 10 of 50 mirrored connections") {
+			t.Errorf("stopped by %+v", r.Stopped)
+		}
+	})
+}
+
+func TestProductionThatDoesNotFinishJoining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.production.tap.Joining = true
+		r := p.run(t.Context())
+		if r.Stopped == nil || r.Stopped.Reason != StopProduction || !strings.Contains(r.Stopped.Detail, "gw-1:7401 still has connections to tell of") {
 			t.Errorf("stopped by %+v", r.Stopped)
 		}
 	})
