@@ -121,7 +121,7 @@ func leftOutBy(d *drive.Counts) string {
 		}
 	}
 	var parts []string
-	for _, why := range []string{drive.DropTorn, drive.DropUnknown, drive.DropRefused, drive.DropLost, drive.DropLate, drive.DropFull} {
+	for _, why := range []string{drive.DropTorn, drive.DropUnknown, drive.DropRefused, drive.DropLost, drive.DropLate, drive.DropFull, drive.DropEnded} {
 		if by[why] > 0 {
 			parts = append(parts, why+" "+table.Count(by[why]))
 		}

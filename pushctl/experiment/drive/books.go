@@ -19,11 +19,12 @@ const (
 	dropLost
 	dropLate
 	dropFull
+	dropEnded
 	whyCount
 )
 
 func (w why) String() string {
-	return [whyCount]string{"", DropTorn, DropUnknown, DropRefused, DropLost, DropLate, DropFull}[w]
+	return [whyCount]string{"", DropTorn, DropUnknown, DropRefused, DropLost, DropLate, DropFull, DropEnded}[w]
 }
 
 // books is what became of all records. Guarded by Driver.mu.

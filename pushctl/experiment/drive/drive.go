@@ -39,6 +39,7 @@ const (
 	DropLost    = "shadow_lost"    // the shadow had ended the connection, or the stream of messages
 	DropLate    = "late"           // this machine could not keep up
 	DropFull    = "full"           // a bound of the driver's was reached
+	DropEnded   = "ended"          // the driver was ended before the shadow had answered
 )
 
 // Counts are the driver's books. For each kind Read = Replayed + the sum of

@@ -55,6 +55,7 @@ type Driver struct {
 	queue    *queue
 	clock    clock
 	ended    bool  // nothing more is read
+	stopped  bool  // by who runs it: nothing more is replayed or answered
 	emptied  int64 // ns since base: when the queue was empty after that
 	conns    map[uint64]*mirrored
 	excluded []*mirrored     // left with a hole, the oldest first
@@ -162,7 +163,12 @@ func (d *Driver) Run(ctx context.Context, r *teewire.Reader) error {
 		d.messages.close()
 	}
 	// The shadow may be what holds us up.
-	defer context.AfterFunc(ctx, stop)()
+	defer context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		d.stopped = true
+		d.mu.Unlock()
+		stop()
+	})()
 	defer time.AfterFunc(d.settle, stop).Stop()
 	wg.Wait()
 	err = errors.Join(err, d.swarm.Close())
@@ -176,10 +182,19 @@ func (d *Driver) endBooks() {
 	defer d.mu.Unlock()
 	for _, c := range d.conns {
 		if c.state == stateDialing {
-			d.leave(c, dropRefused)
+			d.leave(c, d.unanswered(dropRefused))
 		}
 	}
 	d.books.open, d.books.sockets, d.books.held = 0, 0, 0
+}
+
+// unanswered is why something is dropped that the shadow has not answered: w,
+// unless the driver has not waited for it.
+func (d *Driver) unanswered(w why) why {
+	if d.stopped {
+		return dropEnded
+	}
+	return w
 }
 
 // poke has replay look again.

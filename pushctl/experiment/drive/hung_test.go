@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -63,5 +64,42 @@ func TestShadowHangs(t *testing.T) {
 	exact(t, &n)
 	if n.Dropped["open"][DropRefused] != 1 || n.Dropped["in"][DropRefused] != 1 || n.Dropped["publish"][DropLost] != 2 || len(n.Pending) > 0 {
 		t.Errorf("counts %+v", n)
+	}
+}
+
+// What the driver does not wait for because it is ended is not the shadow's loss.
+func TestEndedWhileTheShadowHangs(t *testing.T) {
+	d, err := New(Options{Shadow: hungShadow(t), Delay: time.Millisecond, ConnsMax: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFeed(t)
+	f.open(teewire.Open{Conn: 1, Users: []string{"a"}})
+	f.in(1, `{"type":"ping"}`)
+	f.to("a", `1`)
+	f.publish(teewire.Message{Data: []byte(`2`)})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx, teewire.NewReader(f)) }() // ended by stop
+	wait(t, "all wait for the shadow", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		w := &d.books.waiting
+		return w[teewire.KindOpen] == 1 && w[teewire.KindIn] == 1 && w[teewire.KindPublish] == 2
+	})
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	n := d.Counts()
+	exact(t, &n)
+	for kind, want := range map[string]uint64{"open": 1, "in": 1, "publish": 2} {
+		if n.Dropped[kind][DropEnded] != want || len(n.Dropped[kind]) != 1 {
+			t.Errorf("%s dropped %v, want %d %s", kind, n.Dropped[kind], want, DropEnded)
+		}
+	}
+	if len(n.Pending) > 0 || len(n.Excluded) > 0 {
+		t.Errorf("pending %v, excluded %v", n.Pending, n.Excluded)
 	}
 }

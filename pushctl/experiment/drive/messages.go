@@ -195,6 +195,17 @@ func (s *sender) write(ctx context.Context) {
 	if p != nil {
 		s.lose(p)
 	}
+	s.abandon()
+}
+
+// abandon drops what was added for a stream that was not begun any more.
+func (s *sender) abandon() {
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	for range s.sent {
+		s.d.books.settle(teewire.KindPublish, s.d.unanswered(dropLost))
+	}
+	s.sent, s.out = nil, nil
 }
 
 func writeTo(p *pushdapi.Publisher, lines []byte) error {
@@ -228,18 +239,20 @@ func (s *sender) lose(p *pushdapi.Publisher) {
 	_, err := p.Close()
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
-	kept := len(s.sent)
+	kept, w := len(s.sent), s.d.unanswered(dropLost)
 	if err == nil { // lines that were added meanwhile belong to the next stream
-		kept = s.unwritten()
+		kept, w = s.unwritten(), dropLost
 	}
 	for range s.sent[:kept] {
-		s.d.books.settle(teewire.KindPublish, dropLost)
+		s.d.books.settle(teewire.KindPublish, w)
 	}
 	s.restart(kept)
 	if err != nil {
 		s.out = s.out[:0]
 		s.downTo = s.d.now() + int64(retryAfter)
-		s.exclude(err)
+		if w == dropLost { // behind the end nothing is compared
+			s.exclude(err)
+		}
 	}
 }
 
@@ -330,6 +343,9 @@ func (s *sender) broadcast(ctx context.Context, p *teewire.Publish) {
 	}
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
+	if w == dropLost {
+		w = s.d.unanswered(w)
+	}
 	s.d.books.settle(teewire.KindPublish, w)
 	if w == notDropped {
 		s.d.books.published++
