@@ -64,6 +64,7 @@ func (e *experiment) finish() {
 		r.Excluded = append(r.Excluded, e.excluded(c)...)
 		r.Control.Connections = sideOf(e.control).Connections
 	}
+	likeMemory(e.sides()) // nobody follows any more
 	r.Cost = e.cost()
 	r.Plots = e.plots()
 	if e.o.Mirror || len(e.slots) == 0 {

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"pushfleet/internal/pushdapi"
@@ -20,7 +21,8 @@ type reading struct {
 	switches  float64
 	cycles    float64
 	paused    float64 // seconds
-	memory    float64 // bytes
+	pss       float64 // bytes
+	own       float64 // of them, without pages of files; 0: not known
 	conns     float64
 	queued    float64 // mean of the last second
 }
@@ -30,7 +32,7 @@ func readingOf(s *pushdapi.Stats, at float64) reading {
 		cpu:       s.Process.CPUUserSeconds + s.Process.CPUSystemSeconds,
 		delivered: float64(s.Totals.Delivered), writes: float64(s.Totals.Writes), wouldWait: float64(s.Totals.WouldWait),
 		switches: float64(s.Process.VoluntarySwitch), cycles: float64(s.Process.GCCycles), paused: float64(s.Process.GCPaused) / 1e9,
-		memory: float64(memoryOf(&s.Memory)), conns: float64(s.Connections.Total), queued: s.Queued.Level.S1}
+		pss: float64(s.Memory.PSSBytes), own: float64(s.Memory.OwnBytes), conns: float64(s.Connections.Total), queued: s.Queued.Level.S1}
 	for _, n := range s.DroppedBy {
 		r.dropped += float64(n)
 	}
@@ -40,14 +42,18 @@ func readingOf(s *pushdapi.Stats, at float64) reading {
 	return r
 }
 
-// memoryOf is what is the process's own: of PSS a node that runs the same
-// program as another on its machine has less, whatever it does. Builds that do
-// not tell it tell PSS.
-func memoryOf(m *pushdapi.Memory) int64 {
-	if m.OwnBytes == 0 {
-		return m.PSSBytes
+// likeMemory has all sides compared by PSS if one of them, an older build, does
+// not tell what is its own.
+func likeMemory(sides []*side) {
+	lacks := func(r reading) bool { return r.own == 0 && r.pss > 0 }
+	if !slices.ContainsFunc(sides, func(s *side) bool { return slices.ContainsFunc(s.readings, lacks) }) {
+		return
 	}
-	return m.OwnBytes
+	for _, s := range sides {
+		for i := range s.readings {
+			s.readings[i].own = s.readings[i].pss
+		}
+	}
 }
 
 // gapMax is how far apart two readings may be of which a difference is made.

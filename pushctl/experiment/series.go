@@ -17,7 +17,8 @@ func ofReadings() map[string]func(a, b *reading) amount {
 			if b.conns == 0 {
 				return amount{num: math.NaN()}
 			}
-			return amount{b.memory, b.conns}
+			// Of PSS a node has less if another on its machine runs the same program.
+			return amount{b.own, b.conns}
 		},
 		verdict.QueueWait: func(a, b *reading) amount { return amount{b.queued * (b.at - a.at), b.delivered - a.delivered} },
 		verdict.Drops:     func(a, b *reading) amount { return amount{b.dropped - a.dropped, b.delivered - a.delivered} },

@@ -4,7 +4,7 @@ package verdict
 // what a second adds to the node's counters, or its level in that second.
 const (
 	CPUPerMessage  = "cpu_per_message"  // CPU seconds, user and system / frames delivered
-	MemoryPerConn  = "memory_per_conn"  // bytes without pages of files (PSS of nodes that do not tell) / open connections
+	MemoryPerConn  = "memory_per_conn"  // bytes without pages of files, or PSS if a node does not tell / open connections
 	GCCPU          = "gc_cpu"           // CPU seconds of the collector / CPU seconds
 	DeliverP50     = "deliver_p50"      // median of that second's deliveries / none
 	DeliverP99     = "deliver_p99"      // 99th percentile of that second's deliveries / none
