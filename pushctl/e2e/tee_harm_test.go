@@ -196,7 +196,7 @@ func (h *harmed) diskFull(t *testing.T) {
 		"--allow", "cpu", "--allow", "p99", "--allow", "drops")
 	code := c.wait(t, patience)
 	var r struct{ Ended, Detail string }
-	if err := json.Unmarshal([]byte(c.out.text()), &r); err != nil || code != 1 || r.Ended != "disk" || !strings.Contains(r.Detail, "bytes left") {
+	if err := json.Unmarshal([]byte(c.out.text()), &r); err != nil || code != 1 || r.Ended != "disk" || !strings.Contains(r.Detail, "MiB left") {
 		t.Fatalf("exit %d, %v in\n%s%s", code, err, c.out.text(), c.err.text())
 	}
 	tidy(t, h.ends(t, "gone"))
