@@ -85,18 +85,21 @@ func (n *node) delivered(t *testing.T, each uint64) {
 // queued waits until each connection has so many messages queued.
 func (n *node) queued(t *testing.T, each int64) {
 	t.Helper()
-	eventually(t, "messages wait", func() bool {
-		u, err := n.API.User(t.Context(), user)
-		return err == nil && !slices.ContainsFunc(u.Sessions, func(c pushdapi.ConnRow) bool { return c.Queued < each })
-	})
+	n.all(t, "messages wait", func(c pushdapi.ConnRow) bool { return c.Queued >= each })
 }
 
 // aged waits until the connections are so old.
 func (n *node) aged(t *testing.T, seconds float64) {
 	t.Helper()
-	eventually(t, "connections grow old", func() bool {
+	n.all(t, "connections grow old", func(c pushdapi.ConnRow) bool { return c.AgeSeconds >= seconds })
+}
+
+// all waits until all connections are there and ok.
+func (n *node) all(t *testing.T, what string, ok func(pushdapi.ConnRow) bool) {
+	t.Helper()
+	eventually(t, what, func() bool {
 		u, err := n.API.User(t.Context(), user)
-		return err == nil && !slices.ContainsFunc(u.Sessions, func(c pushdapi.ConnRow) bool { return c.AgeSeconds < seconds })
+		return err == nil && len(u.Sessions) == planted && !slices.ContainsFunc(u.Sessions, func(c pushdapi.ConnRow) bool { return !ok(c) })
 	})
 }
 
