@@ -19,10 +19,25 @@ type Said struct {
 // ns since 1970, 0 if there was none.
 func Says(cycles uint64, paused, last int64) Said {
 	s := Said{Cycles: cycles, Paused: paused}
-	if ago := time.Now().UnixNano() - last; last > 0 {
-		s.last = uint64(max(0, monotonic()-ago))
+	if day, mono := bothClocks(); last > 0 {
+		s.last = uint64(max(0, mono-(day-last)))
 	}
 	return s
+}
+
+// bothClocks reads the time of day and CLOCK_MONOTONIC at one moment, both in ns. A
+// thread may lose its processor between the two, so the quickest of some looks
+// counts.
+func bothClocks() (day, mono int64) {
+	least := int64(math.MaxInt64)
+	for range 5 {
+		before := monotonic()
+		now := time.Now().UnixNano()
+		if took := monotonic() - before; took < least {
+			day, mono, least = now, before+took/2, took
+		}
+	}
+	return day, mono
 }
 
 // monotonic is CLOCK_MONOTONIC in ns, which the programs in the kernel and Go's
@@ -36,7 +51,10 @@ func monotonic() int64 {
 }
 
 // wall is the time of day at a moment of CLOCK_MONOTONIC not long ago.
-func wall(ns uint64) time.Time { return time.Now().Add(time.Duration(int64(ns) - monotonic())) }
+func wall(ns uint64) time.Time {
+	day, mono := bothClocks()
+	return time.Unix(0, day+int64(ns)-mono)
+}
 
 // Agreement holds a probe against the process's own figures, from one moment
 // to another while it watched.

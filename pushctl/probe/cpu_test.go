@@ -21,7 +21,13 @@ func TestCPUFindsWhoComputes(t *testing.T) {
 	hostPIDs(t)
 	c := start(t, build(t, "0", "-ldflags=-s -w"), "burn")
 	o := CPUOptions{Hertz: HertzMax}
-	r := watch(t, c, &o.Options, func() { c.work() }, func(ctx context.Context, target *Target) (*CPUReport, error) { return CPU(ctx, target, o) })
+	profile := func() *CPUReport {
+		return watch(t, c, &o.Options, func() { c.work() }, func(ctx context.Context, target *Target) (*CPUReport, error) { return CPU(ctx, target, o) })
+	}
+	r := profile()
+	for tries := 0; r.CPU < 0.15 && tries < 3; tries++ { // a host that lends our processors to others misses ticks
+		r = profile()
+	}
 	if r.Samples == 0 || len(r.Functions) == 0 {
 		t.Fatalf("%+v", r)
 	}

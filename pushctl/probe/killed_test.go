@@ -56,7 +56,8 @@ func TestProbeWithFewRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := make(chan error, 1)
-		go func() { done <- p.Wait() }() // ends with the probe
+		go func() { done <- p.Wait() }()       // ends with the probe
+		t.Cleanup(func() { p.Process.Kill() }) // it has ended, or the test has
 		for {
 			select {
 			case <-done:

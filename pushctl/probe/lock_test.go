@@ -206,23 +206,33 @@ func TestRuntimeSite(t *testing.T) {
 func TestPauses(t *testing.T) {
 	allowed(t)
 	c := start(t, build(t, "0"), "lock")
-	over := make(chan struct{})
-	dear := func(watched time.Duration) time.Duration { return watched / 2 }
-	r := watchLocks(t, c, LockOptions{Go: true, Options: Options{MaxCPU: 0.2, Duration: 4 * time.Second, Ending: func() { close(over) }, spent: dear}}, func() {
-		for {
-			select {
-			case <-over:
-				return
-			default:
-				c.work()
+	var worked time.Duration // at most, once
+	pausing := func() *LockReport {
+		over := make(chan struct{})
+		dear := func(watched time.Duration) time.Duration { return watched / 2 }
+		o := Options{MaxCPU: 0.2, Duration: 4 * time.Second, Ending: func() { close(over) }, spent: dear}
+		return watchLocks(t, c, LockOptions{Go: true, Options: o}, func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					began := time.Now()
+					c.work()
+					worked = max(worked, time.Since(began))
+				}
 			}
-		}
-	})
+		})
+	}
+	r := pausing()
+	for tries := 0; r.End == EndBudget && tries < 3; tries++ { // the machine stood still in the first part
+		r = pausing()
+	}
 	if r.Parts < 2 || r.Watched >= r.Seconds || r.Watched < budgetMin.Seconds() || r.Go.Count == 0 || math.Abs(r.Watching()-0.5) > 0.01 {
 		t.Errorf("%+v with %d waits", r.Run, r.Go.Count)
 	}
-	if r.Go.Max > budgetMin.Seconds()*4 {
-		t.Errorf("a wait of %v s over a pause", r.Go.Max)
+	if r.Go.Max > worked.Seconds() {
+		t.Errorf("a wait of %v s over a pause, the target works for %s at most", r.Go.Max, worked)
 	}
 	c.work()
 }
@@ -291,6 +301,7 @@ func TestProbeKilled(t *testing.T) {
 	if err := prober.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { prober.Process.Kill() }) // it was, or the test has ended
 	await(t, out, "in place")
 	if b := byteAt(t, target, site); b != byteBreak {
 		t.Errorf("the code holds %#x while it is probed", b)

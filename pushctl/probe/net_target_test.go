@@ -212,13 +212,26 @@ func (p *peer) read(n int) {
 	}
 }
 
-// ownNet puts this test's thread into a network of its own, with a loopback.
+// ownNet puts this test's thread into a network of its own, with a loopback,
+// until the test ends: it may be the thread whose network is the process's.
 func ownNet(t *testing.T) {
 	t.Helper()
-	runtime.LockOSThread() // for good: the thread ends with the test
+	runtime.LockOSThread()
+	before, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Skip(err)
+	}
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Skipf("a network namespace is not allowed here: %v", err)
 	}
+	t.Cleanup(func() {
+		defer before.Close()
+		if err := unix.Setns(int(before.Fd()), unix.CLONE_NEWNET); err != nil {
+			t.Errorf("back to the network of before: %v", err) // and the thread ends with the test
+			return
+		}
+		runtime.UnlockOSThread()
+	})
 	command(t, "ip", "link", "set", "lo", "up")
 }
 

@@ -88,15 +88,13 @@ func TestNetSeesStalledPeer(t *testing.T) {
 	p := serve(t, 16)
 	p.dial(1)
 	p.do("accept 1")
-	var looks atomic.Int64
-	look := func(r *NetReport) {
-		if len(r.Connections) == 1 {
-			looks.Store(int64(r.Connections[0].StalledLooks))
-		}
+	var seen atomic.Bool
+	look := func(r *NetReport) { // a machine may have stood still before the window closed
+		seen.Store(len(r.Connections) == 1 && r.Connections[0].StalledLooks >= 10 && r.Connections[0].WindowLimited > 2*WindowLimitedMin)
 	}
 	r := watchTCP(t, p, NetOptions{Look: look}, func() {
 		p.do("fill")
-		until(t, "looks at a closed window", func() bool { return looks.Load() >= 10 })
+		until(t, "looks at a closed window", seen.Load)
 	})
 	if len(r.Connections) != 1 {
 		t.Fatalf("%+v", r.Connections)
@@ -126,7 +124,9 @@ func TestNetFindsLoss(t *testing.T) {
 	var quiet *NetReport
 	r := watchTCP(t, p, NetOptions{}, func() {
 		quiet = watchTCP(t, twin, NetOptions{}, func() {
-			for range 20 {
+			// Until enough is lost to be told from single losses; 400 messages of
+			// which less than five are lost do not happen.
+			for n := 0; n < 20 || p.do("retransmits") < 2*againMin && n < 200; n++ {
 				p.do("write 20000")
 				p.read(20000)
 				twin.do("write 2000")
@@ -144,8 +144,9 @@ func TestNetFindsLoss(t *testing.T) {
 	}
 	wantCause(t, r, NetLoss)
 	wantCause(t, quiet)
-	if quiet.Totals.Retransmits != 0 || quiet.Totals.Unwell != 0 || quiet.Totals.Open != 2 || quiet.Hits != 0 {
-		t.Errorf("the quiet twin %+v", quiet)
+	// A processor that stood still may have sent something again by itself.
+	if n := uint64(twin.do("retransmits")); quiet.Totals.Retransmits != n || quiet.Totals.Open != 2 || n == 0 && (quiet.Totals.Unwell != 0 || quiet.Hits != 0) {
+		t.Errorf("%d retransmits of the quiet twin %+v", n, quiet)
 	}
 }
 
@@ -163,7 +164,8 @@ func TestNetCountsResets(t *testing.T) {
 	p := serve(t, 16)
 	p.dial(1)
 	p.do("accept 1")
-	r := watchTCP(t, p, NetOptions{}, func() {
+	var resets atomic.Uint64
+	r := watchTCP(t, p, NetOptions{Look: func(r *NetReport) { resets.Store(r.Totals.Resets) }}, func() {
 		p.dial(2)
 		p.do("accept 2")
 		for _, fd := range p.ends[:2] {
@@ -173,6 +175,7 @@ func TestNetCountsResets(t *testing.T) {
 			unix.Close(fd)
 		}
 		p.ends = p.ends[2:]
+		until(t, "resets", func() bool { return resets.Load() >= 2 })
 	})
 	if r.Totals.Resets != 2 || len(r.Peers) != 1 || r.Peers[0].Resets != 2 {
 		t.Errorf("%+v %+v", r.Totals, r.Peers)
@@ -263,8 +266,8 @@ func TestNetReadsAddresses(t *testing.T) {
 	f("127.0.0.1:0", "127.0.0.1")
 }
 
-// TestNetRefusesWithoutRights gives up all capabilities on a thread that ends
-// with the test.
+// TestNetRefusesWithoutRights does without its capabilities on this thread, which
+// gets them back.
 func TestNetRefusesWithoutRights(t *testing.T) {
 	allowed(t)
 	target, err := FindAny(os.Getpid())
@@ -273,11 +276,23 @@ func TestNetRefusesWithoutRights(t *testing.T) {
 	}
 	defer target.Close()
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
+	var all, none [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &all[0]); err != nil {
+		t.Skip(err)
+	}
+	for i, c := range all {
+		none[i].Permitted = c.Permitted
+	}
 	if err := unix.Capset(&hdr, &none[0]); err != nil {
 		t.Skip(err)
 	}
+	defer func() {
+		if err := unix.Capset(&hdr, &all[0]); err != nil {
+			t.Error(err)
+		}
+	}()
 	o := NetOptions{}
 	o.Duration = time.Millisecond
 	if _, err := Net(t.Context(), target, o); err == nil || !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "CAP_BPF and CAP_PERFMON") {

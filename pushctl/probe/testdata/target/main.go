@@ -13,6 +13,7 @@ import (
 	"runtime/metrics"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -135,29 +136,42 @@ func readSide() {
 }
 
 // contend has four goroutines at one mutex, and then one writer, who waits for
-// nobody but three readers.
+// nobody but three readers. These read for as long as there is a writer, who may
+// be late.
 func contend(r *result) {
 	times(4, 300, hotSide)()
 	runtime.SetBlockProfileRate(1)
-	readers := times(3, 1500, readSide)
+	var written atomic.Bool
+	readers := times(3, 1, func() {
+		for !written.Load() {
+			readSide()
+		}
+	})
 	times(1, 500, writeSide)()
+	written.Store(true)
 	readers()
 	runtime.SetBlockProfileRate(0)
 	r.Writers = blocked("main.writeSide")
 }
 
-// times starts n goroutines that call f k times; the function returned waits
-// for them.
+// times has n goroutines that call f k times, none of them before all are there;
+// the function returned waits for them.
 func times(n, k int, f func()) func() {
-	var wg sync.WaitGroup
+	var there, over sync.WaitGroup
+	there.Add(n)
+	all := make(chan struct{})
 	for range n {
-		wg.Go(func() {
+		over.Go(func() {
+			there.Done()
+			<-all
 			for range k {
 				f()
 			}
 		})
 	}
-	return wg.Wait
+	there.Wait()
+	close(all)
+	return over.Wait
 }
 
 // blocked sums the block profile's events under a function.
@@ -202,18 +216,35 @@ func stuck() {
 	held.Unlock()
 }
 
-// mapping makes threads wait for the lock of their address space.
+// mapping makes threads wait for the lock of their address space. It ends when
+// some have slept, by the kernel's own count: there may be no two at a time on a
+// machine with other work.
 func mapping(*result) {
-	times(4, 5000, func() {
-		b, err := syscall.Mmap(-1, 0, 1<<16, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-		if err != nil {
-			panic(err)
+	before := slept()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		times(4, 5000, func() {
+			b, err := syscall.Mmap(-1, 0, 1<<16, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+			if err != nil {
+				panic(err)
+			}
+			b[0] = 1
+			if err := syscall.Munmap(b); err != nil {
+				panic(err)
+			}
+		})()
+		if slept()-before > 100 {
+			return
 		}
-		b[0] = 1
-		if err := syscall.Munmap(b); err != nil {
-			panic(err)
-		}
-	})()
+	}
+}
+
+// slept is how often threads of the process have given up their processor.
+func slept() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return u.Nvcsw
 }
 
 // talk has many threads at one channel, whose lock is one of the runtime's. It
