@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds waits of tests: nothing takes so long.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // keeper is the other end of a session, driven by a test.
 type keeper struct {
