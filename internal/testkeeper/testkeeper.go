@@ -33,10 +33,11 @@ type Cluster struct {
 	t       testing.TB
 }
 
-// Timing is that of tests: nodes are heard often.
+// Timing is that of tests: nodes are heard often, and may be late as a machine is
+// that stands still for some seconds.
 func Timing() nodes.Timing {
-	return nodes.Timing{Beat: 200 * time.Millisecond, Lease: 2 * time.Second, Renew: 300 * time.Millisecond,
-		Gather: 10 * time.Millisecond, Check: time.Second, Write: 2 * time.Second}
+	return nodes.Timing{Beat: 200 * time.Millisecond, Lease: 10 * time.Second, Renew: 300 * time.Millisecond,
+		Gather: 10 * time.Millisecond, Check: 5 * time.Second, Write: 10 * time.Second}
 }
 
 // Start runs n members that found a cluster, until the test ends, and returns
