@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pushfleet/internal/push"
 )
 
@@ -47,6 +48,26 @@ func newFake(t testing.TB, script func(*fakeConn)) *fakeGateway {
 	go g.accept()
 	t.Cleanup(g.close)
 	return g
+}
+
+// nowhere is an address at which nobody listens, and nobody else can until the
+// test ends.
+func nowhere(t testing.TB) netip.AddrPort {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := a.(*unix.SockaddrInet4)
+	return netip.AddrPortFrom(netip.AddrFrom4(own.Addr), uint16(own.Port))
 }
 
 func (g *fakeGateway) addr() netip.AddrPort {
@@ -167,7 +188,7 @@ func (c *fakeConn) wait() { io.Copy(io.Discard, c.r) }
 // eventually waits for a condition on the counts, with a deadline.
 func eventually(t testing.TB, s *Swarm, what string, ok func(Counts) bool) Counts {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		c := s.Snapshot()
 		if ok(c) {
