@@ -48,7 +48,7 @@ func connected(t *testing.T, n *testnode.Node, c *keeperapi.Client) {
 
 func waitFor(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}
@@ -78,9 +78,9 @@ func TestKnobSetThroughTheKeeperInside(t *testing.T) {
 	if k := value(t, n, knobName); k.Value != "256" || !strings.Contains(k.Source, "fleet r") {
 		t.Errorf("after r%d the knob is %+v", a.Revision, *k)
 	}
-	if s := n.Stats(); s.Follow.Mode != pushdapi.FollowEmbedded || s.Follow.Revision != a.Revision || !strings.HasSuffix(s.Knobs(), " (current)") {
-		t.Errorf("stats say %q of %+v", s.Knobs(), s.Follow)
-	}
+	n.Eventually("the figures say so", func(s *pushdapi.Stats) bool {
+		return s.Follow.Mode == pushdapi.FollowEmbedded && s.Follow.Revision == a.Revision && strings.HasSuffix(s.Knobs(), " (current)")
+	})
 	wantMetrics(t, n, "pushd_keeper_connected 1", "pushd_knob_drift 0", "keeper_embedded 1", "keeper_leader 1", `keeper_nodes{state="current"} 1`)
 	nodes, err := keeper.Nodes(t.Context(), keeperapi.Read{})
 	if err != nil || len(nodes) != 1 || nodes[0].ID != "test" || nodes[0].Labels["app"] != "shop" || !nodes[0].Current {
@@ -140,14 +140,15 @@ func TestStartWithDeadKeepers(t *testing.T) {
 	if len(s.Follow.Drift) > 0 {
 		t.Errorf("closed_max acts since the restart, but %+v", s.Follow.Drift)
 	}
-	if took > time.Second {
-		// One more: a busy machine is no reason, a node that waits for keepers is.
+	// Once more: a busy machine is no reason, a node that waits for keepers is.
+	for tries := 0; took > time.Second && tries < 5; tries++ {
 		n.Stop()
 		began = time.Now()
-		testnode.Start(t, edit)
-		if took = time.Since(began); took > time.Second {
-			t.Errorf("serving after %s with all keepers dead", took)
-		}
+		n = testnode.Start(t, edit)
+		took = time.Since(began)
+	}
+	if took > time.Second {
+		t.Errorf("serving after %s with all keepers dead", took)
 	}
 }
 
@@ -160,15 +161,23 @@ func TestDeadlineIsKeptWithoutKeepers(t *testing.T) {
 	const life = 1500 * time.Millisecond
 	txn := fleet(knobName, "77")
 	txn.ForMS = life.Milliseconds()
+	asked := time.Now() // the deadline is not before asked+life
 	set(t, client, txn)
-	began := time.Now() // the deadline is not after began+life
+	began := time.Now() // and not after began+life
 	keepers.Stop(0)
-	if k := value(t, n, knobName); time.Since(began) < life/2 && k.Value != "77" {
+	if k := value(t, n, knobName); time.Since(asked) < life && k.Value != "77" {
 		t.Errorf("before its deadline the knob is %+v", *k)
 	}
-	waitFor(t, "the knob goes back", func() bool { return value(t, n, knobName).Value == "300" })
-	if late := time.Since(began) - life; late > 2*time.Second {
-		t.Errorf("went back %s after its deadline", late)
+	late := 0 // looks of 10 ms or more: a machine that stands still costs one
+	waitFor(t, "the knob goes back", func() bool {
+		if time.Since(began) > life {
+			time.Sleep(10 * time.Millisecond)
+			late++
+		}
+		return value(t, n, knobName).Value == "300"
+	})
+	if late > 200 {
+		t.Errorf("went back %s after its deadline, seen at look %d of 10 ms", time.Since(began)-life, late)
 	}
 }
 
@@ -255,20 +264,21 @@ func TestDamagedStateOfTheKeeperInside(t *testing.T) {
 	}
 }
 
+// wantMetrics waits until a node's metrics have all of the lines.
 func wantMetrics(t *testing.T, n *testnode.Node, want ...string) {
 	t.Helper()
-	resp, err := http.Get("http://" + n.PrivateAddr() + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, w := range want {
-		if !strings.Contains(string(page), w+"\n") {
-			t.Errorf("metrics lack %q", w)
-		}
+		waitFor(t, w, func() bool {
+			resp, err := http.Get("http://" + n.PrivateAddr() + "/metrics")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			page, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Contains(string(page), w+"\n")
+		})
 	}
 }

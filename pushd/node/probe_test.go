@@ -75,6 +75,22 @@ func (p *probed) check(within time.Duration) error {
 	return p.Check(ctx)
 }
 
+// fails expects a check to say these words. It is given little time at first: on
+// a machine that stands still it has none left for what it is to find.
+func (p *probed) fails(words string) {
+	p.t.Helper()
+	for within := 50 * time.Millisecond; ; within *= 4 {
+		err := p.check(within)
+		if err != nil && strings.Contains(err.Error(), words) {
+			return
+		}
+		if err == nil || within > 10*time.Second {
+			p.t.Errorf("check: %v, want %q", err, words)
+			return
+		}
+	}
+}
+
 // serves expects two checks to succeed over one connection.
 func (p *probed) serves() {
 	p.t.Helper()
@@ -143,9 +159,7 @@ func TestSelfProbeSeesALoopThatHangs(t *testing.T) {
 	busy, release := make(chan struct{}), make(chan struct{})
 	go p.workers[1].loop.Do(context.Background(), func() { close(busy); <-release })
 	<-busy
-	if err := p.check(50 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "loop 1 is busy") {
-		t.Errorf("check: %v", err)
-	}
+	p.fails("loop 1 is busy")
 	close(release)
 	if err := p.check(20 * time.Second); err != nil {
 		t.Error(err)
@@ -178,9 +192,7 @@ func TestSelfProbeSeesThatNobodyAccepts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := p.check(100 * time.Millisecond); err == nil || !strings.Contains(err.Error(), "a client connection is not served") {
-		t.Errorf("check: %v", err)
-	}
+	p.fails("a client connection is not served")
 }
 
 func TestAFullNodeIsAlive(t *testing.T) {
@@ -190,7 +202,7 @@ func TestAFullNodeIsAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	for end := time.Now().Add(10 * time.Second); p.shared.Open.Load() == 0; {
+	for end := time.Now().Add(time.Minute); p.shared.Open.Load() == 0; {
 		if time.Now().After(end) {
 			t.Fatal("not accepted")
 		}

@@ -75,7 +75,7 @@ func (r *reader) next(want string) {
 
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !f(); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); !f(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatalf("did not happen: %s", what)
 		}
