@@ -116,6 +116,7 @@ func killChild(t *testing.T, dir string, acks int) (had, last int) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { child.Process.Kill() }) // it was, or the test has ended
 	had, last = -1, -1
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
