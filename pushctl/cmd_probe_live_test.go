@@ -30,12 +30,14 @@ func TestProbeGCOfNode(t *testing.T) {
 	})
 	var over atomic.Bool
 	done := make(chan struct{})
-	go func() { // ended by over
+	go func() { // ended by end
 		defer close(done)
 		for !over.Load() {
 			runtime.GC()
 		}
 	}()
+	end := func() { over.Store(true); <-done }
+	t.Cleanup(end)
 	f := func(format string) string {
 		var out, errs bytes.Buffer
 		e := testEnv()
@@ -59,8 +61,7 @@ func TestProbeGCOfNode(t *testing.T) {
 		}
 	}
 	screen := f("table")
-	over.Store(true)
-	<-done
+	end()
 	if r.PID != os.Getpid() || r.Runtime == nil || !r.Runtime.Agrees || r.Runtime.Cycles == 0 {
 		t.Errorf("%+v, %+v", r.Run, r.Runtime)
 	}

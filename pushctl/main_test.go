@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -55,10 +57,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("KEEPER", serve(newFakeKeeper(true).handler()))
 			env.Setenv("ORPHAN", serve(newFakeKeeper(false).handler()))
 			env.Setenv("GATE", serve(newFakeGate()))
-			dead := httptest.NewServer(http.NotFoundHandler())
-			env.Setenv("DEAD", dead.Listener.Addr().String())
-			dead.Close()
-			env.Setenv("PUSHCTL_KEEPER", dead.Listener.Addr().String()) // never one of this machine
+			dead, free, err := reserve()
+			if err != nil {
+				return err
+			}
+			env.Defer(free)
+			env.Setenv("DEAD", dead)
+			env.Setenv("PUSHCTL_KEEPER", dead) // never one of this machine
 			env.Setenv("USER", "maria")
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
@@ -70,8 +75,56 @@ func TestScripts(t *testing.T) {
 			"columns": columns,
 			"exits":   exits,
 			"got":     got,
+			"long":    long,
 		},
 	})
+}
+
+// reserve returns an address at which nobody listens, and nobody else can until
+// it is freed.
+func reserve() (addr string, free func(), err error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	free = func() { unix.Close(fd) }
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		free()
+		return "", nil, err
+	}
+	a, err := unix.Getsockname(fd)
+	if err != nil {
+		free()
+		return "", nil, err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", a.(*unix.SockaddrInet4).Port), free, nil
+}
+
+// dead is such an address for a test.
+func dead(t *testing.T) string {
+	t.Helper()
+	addr, free, err := reserve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(free)
+	return addr
+}
+
+// long runs a program for as long as it takes to say so many lines, which on a
+// busy machine is longer: long 4 pushctl trace u-1.
+func long(ts *testscript.TestScript, _ bool, args []string) {
+	lines, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for d := 300 * time.Millisecond; ; d *= 2 {
+		err := ts.Exec(args[1], append(slices.Clone(args[2:]), "--for", d.String())...)
+		if err == nil && strings.Count(ts.ReadFile("stdout"), "\n") >= lines {
+			return
+		}
+		if d > 10*time.Second {
+			ts.Fatalf("fewer than %d lines in %s: %v", lines, d, err)
+		}
+	}
 }
 
 // columns fails when a line of the last standard output is wider than 80.

@@ -207,9 +207,7 @@ queued          2,640          2,640
 14:02:55  knob     gw-1: queue.messages_max 1024 → 256 (maria: INC-311)
 14:02:55  knob     gw-2: queue.messages_max 1024 → 256 (maria: INC-311)
 `, "at", "14:03", "--fields", "queued", "--node", a, "--node", b)
-	dead := httptest.NewServer(http.NotFoundHandler())
-	dead.Close()
-	out, errs, code := rec(t, "at", "14:03", "--fields", "queued", "--node", a, "--node", dead.Listener.Addr().String())
+	out, errs, code := rec(t, "at", "14:03", "--fields", "queued", "--node", a, "--node", dead(t))
 	if code != exitPartial || !strings.Contains(out, "2,640") || !strings.Contains(errs, "1 of 2 nodes answered") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
