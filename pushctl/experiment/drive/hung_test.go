@@ -43,7 +43,7 @@ func hungShadow(t *testing.T) *pushdapi.Client {
 // A shadow that answers nothing holds the end up for a bounded time.
 func TestShadowHangs(t *testing.T) {
 	c := hungShadow(t)
-	d, err := New(Options{Shadow: c, Delay: time.Millisecond, ConnsMax: 10})
+	d, err := New(Options{Shadow: c, Delay: time.Millisecond, LateMax: time.Minute, ConnsMax: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestShadowHangs(t *testing.T) {
 
 // What the driver does not wait for because it is ended is not the shadow's loss.
 func TestEndedWhileTheShadowHangs(t *testing.T) {
-	d, err := New(Options{Shadow: hungShadow(t), Delay: time.Millisecond, ConnsMax: 10})
+	d, err := New(Options{Shadow: hungShadow(t), Delay: time.Millisecond, LateMax: time.Minute, ConnsMax: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

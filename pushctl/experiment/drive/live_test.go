@@ -141,11 +141,16 @@ func TestQueuesFollowProduction(t *testing.T) {
 	wait(t, "all messages mirrored", func() bool { return d.Counts().Published == sent },
 		func() any { return d.Counts() }, func() any { return *prod.Stats().Tap })
 	var there, here int64
+	still := 0 // looks in which nothing was written, and in each of which the loops had their turn
 	wait(t, "only those who stall wait", func() bool {
 		a, b := prod.Stats(), n.Stats()
+		before := [...]int64{there, here}
 		there, here = a.Queued.Messages, b.Queued.Messages
+		if still++; before != [...]int64{there, here} {
+			still = 0
+		}
 		return a.Queued.Conns == 2*stalled && d.Counts().Held == 2*stalled && b.Queued.Conns == 2*stalled &&
-			uint64(here)+b.Totals.Delivered == sent
+			uint64(here)+b.Totals.Delivered == sent && still >= 10
 	}, func() any { return d.Counts() }, func() any { return *prod.Stats() })
 	behind, stated := (there-here)*size/(2*stalled), int64(d.between+24<<10)
 	t.Logf("%d messages wait in production, %d at the shadow: %d bytes behind for each, stated %d", there, here, behind, stated)

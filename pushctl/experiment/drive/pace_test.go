@@ -36,7 +36,14 @@ func TestPace(t *testing.T) {
 			waits = s.Queued.Messages / 2
 			return s.Queued.Messages+int64(s.Totals.Delivered) == 2*messages
 		}
-		n.Eventually("all queued or written", atRest)
+		still := 0 // looks in which nothing was written, and in each of which the loops had their turn
+		n.Eventually("all queued or written", func(s *pushdapi.Stats) bool {
+			before := waits
+			if still++; !atRest(s) || waits != before {
+				still = 0
+			}
+			return still == 10
+		})
 		behind := int64(messages-waits) * size
 		t.Logf("joined %v, unsent %s: %d of %d messages wait, the queue is %d bytes behind, reckoned %d", joined, unsent, waits, messages, behind, between)
 		if off := behind - int64(between); off > 24<<10 || off < -24<<10 {
