@@ -34,11 +34,13 @@ func slow(rate int) reader {
 // user is who all clients of a test are.
 const user = "planted"
 
-// connect opens clients of the stream transport that read until the test ends.
-func connect(t *testing.T, to netip.AddrPort, n int, how reader) {
+// connect opens clients of the stream transport that read until the test ends,
+// and returns when the node knows them all: a message that comes earlier is for
+// fewer.
+func (n *node) connect(t *testing.T, clients int, how reader) {
 	t.Helper()
-	for range n {
-		c, err := dial(to, how.buffer)
+	for range clients {
+		c, err := n.dial(n.client, how.buffer)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,10 +55,22 @@ func connect(t *testing.T, to netip.AddrPort, n int, how reader) {
 			<-done
 		})
 	}
+	eventually(t, "the node knows its clients", func() bool {
+		u, err := n.API.User(t.Context(), user)
+		return err == nil && len(u.Sessions) == clients
+	})
 }
 
-// dial connects with the receive buffer set first, as it must be, and in the
-// network namespace of the calling thread.
+// dial connects in the node's network.
+func (n *node) dial(to netip.AddrPort, buffer int) (c net.Conn, err error) {
+	err = n.inside(func() error {
+		c, err = dial(to, buffer)
+		return err
+	})
+	return c, err
+}
+
+// dial connects with the receive buffer set first, as it must be.
 func dial(to netip.AddrPort, buffer int) (net.Conn, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -25,12 +25,14 @@ type node struct {
 	admin  string // path of its socket
 	client netip.AddrPort
 	log    *logged
+	alone  bool // in a network of its own
 }
 
 // nodeOptions say how a node is started.
 type nodeOptions struct {
 	pushd  string   // path; "" is the built one
 	before []string // a command that runs it, such as nice
+	alone  bool     // in a network of its own; before is from ownNetwork
 	plant  string   // trouble
 	knobs  []string // NAME=VALUE
 	port   string   // of clients; "" is the kernel's choice
@@ -56,7 +58,7 @@ func startNode(t *testing.T, o nodeOptions) *node {
 		o.name = "e2e"
 	}
 	log := new(logged)
-	n := &node{admin: filepath.Join(dir, "admin.sock"), log: log}
+	n := &node{admin: filepath.Join(dir, "admin.sock"), log: log, alone: o.alone}
 	args := append(o.before, o.pushd, "--listen", "127.0.0.1:"+o.port, "--private", "127.0.0.1:0", "--admin-socket", n.admin, "--state-dir", dir,
 		"--node-name", o.name, "--log-format", "json", "--keeper", "off", "--knob", "drain.window=0s")
 	args = append(args, o.flags...)
@@ -67,6 +69,9 @@ func startNode(t *testing.T, o nodeOptions) *node {
 	cmd.Env = append(os.Environ(), "PUSHD_CONFIG=/dev/null", "PUSHD_PLANT="+o.plant)
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if o.alone {
+		cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNET
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +143,17 @@ func (l *logged) serving() netip.AddrPort {
 // eventually waits for a condition; show tells what is in its way.
 func eventually(t *testing.T, what string, f func() bool, show ...func() string) {
 	t.Helper()
+	if happens(f) {
+		return
+	}
+	for _, f := range show {
+		t.Log(f())
+	}
+	t.Fatalf("did not happen: %s", what)
+}
+
+// happens waits for a condition and tells whether it came.
+func happens(f func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.NewTimer(patience)
@@ -145,13 +161,11 @@ func eventually(t *testing.T, what string, f func() bool, show ...func() string)
 	for !f() {
 		select {
 		case <-deadline.C:
-			for _, f := range show {
-				t.Log(f())
-			}
-			t.Fatalf("did not happen: %s", what)
+			return f() // the machine may have stood still
 		case <-tick.C:
 		}
 	}
+	return true
 }
 
 // pushctl runs pushctl, which sees nothing of this machine's configuration, to

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,27 +10,28 @@ import (
 	"net/netip"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/internal/swarm"
 )
 
-// The bounds that the taps of these tests have, and what a tee may add to a
+// The bound that the taps of these tests have, and what a tee may add to a
 // node's memory: two buffers of that size, and what the collector leaves.
 const (
 	bufferMost = 1 << 20
-	stallMost  = time.Second
 	memoryMost = 32 << 20
 )
 
-func bounded() []string {
-	return []string{fmt.Sprintf("tap.buffer_bytes_max=%d", bufferMost), "tap.stall_timeout=" + stallMost.String()}
-}
+func bounded() []string { return []string{fmt.Sprintf("tap.buffer_bytes_max=%d", bufferMost)} }
+
+// stallKnob says how long the reader of a tee may take nothing. It is turned
+// where a stall is wanted: a busy machine has readers that stall unasked.
+const stallKnob = "tap.stall_timeout"
 
 // harmed is production under a tee that goes wrong.
 type harmed struct {
@@ -38,6 +40,7 @@ type harmed struct {
 	stop    func() uint64 // publishing
 	before  int64         // memory, in bytes
 	most    int64         // that waited for the reader
+	tees    int           // that have ended
 }
 
 // busy has clients get what fills a tap's buffer within a second.
@@ -46,8 +49,16 @@ func busy(t *testing.T, n *node) *harmed {
 	h := &harmed{node: n, clients: n.crowd(t, "u-", users, "fast", "ws,sse=20%,stream=20%")}
 	h.stop = n.tell(t, size, tells{"u-", users, rate})
 	eventually(t, "messages arrive", func() bool { return h.clients.Received() > rate })
-	h.before = n.stats(t).Memory.PSSBytes
+	h.before = n.memory(t)
 	return h
+}
+
+// memory is what a node has to itself: pages of its program are shared with
+// other nodes that come and go.
+func (n *node) memory(t *testing.T) int64 {
+	t.Helper()
+	m := n.stats(t).Memory
+	return cmp.Or(m.OwnBytes, m.PSSBytes)
 }
 
 // tapIs waits until the tap does something; the node answers all the while, and
@@ -63,26 +74,34 @@ func (h *harmed) tapIs(t *testing.T, what string, f func(*pushdapi.Tap) bool) (s
 }
 
 // ends waits until a tee has ended for a reason, and finds the reason in the
-// log too.
+// log too, where those of the tees before it are.
 func (h *harmed) ends(t *testing.T, reason string) *pushdapi.Tap {
 	t.Helper()
 	s := h.tapIs(t, "the tee ends", func(s *pushdapi.Tap) bool { return !s.Active && !s.EndedAt.IsZero() })
 	if s.EndReason != reason || s.EndDetail == "" {
 		t.Errorf("the tee ended (%s): %s; want %s", s.EndReason, s.EndDetail, reason)
 	}
-	eventually(t, "the end is logged", func() bool { return h.logs("tee ended", reason) })
+	h.tees++
+	var ends []string
+	eventually(t, "the end is logged", func() bool {
+		ends = h.reasons("tee ended")
+		return len(ends) >= h.tees
+	})
+	if ends[h.tees-1] != reason {
+		t.Errorf("the log says that tees ended because of %v; want %s for the last", ends, reason)
+	}
 	return s
 }
 
-// logs tells whether the node has logged something with a reason.
-func (h *harmed) logs(msg, reason string) bool {
+// reasons are those that the node has logged something with.
+func (h *harmed) reasons(msg string) (out []string) {
 	for line := range strings.Lines(h.log.text()) {
 		var l struct{ Msg, Reason string }
-		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == msg && l.Reason == reason {
-			return true
+		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == msg {
+			out = append(out, l.Reason)
 		}
 	}
-	return false
+	return out
 }
 
 // dropped tells how many records metrics say were left out for a reason.
@@ -109,7 +128,7 @@ func tidy(t *testing.T, s *pushdapi.Tap) {
 // node's memory is what it was. Each message was for so many clients.
 func (h *harmed) unharmed(t *testing.T, clients uint64) {
 	t.Helper()
-	during := h.stats(t).Memory.PSSBytes
+	during := h.memory(t)
 	sent := h.stop() * clients
 	var s *pushdapi.Stats
 	eventually(t, "all is delivered", func() bool {
@@ -154,12 +173,14 @@ func TestTeeHarmsNobody(t *testing.T) {
 	h := busy(t, production(t, nodeOptions{knobs: bounded()}))
 	active := func(s *pushdapi.Tap) bool { return s.Active && !s.Joining && s.Sent["publish"] > 0 }
 	t.Run("stalled", func(t *testing.T) {
+		h.set(t, stallKnob, "5s") // a buffer fills in one
 		h.unread(t, "unix", h.admin)
 		h.tapIs(t, "a full buffer is told of", func(s *pushdapi.Tap) bool { return s.DroppedBy["buffer"] > 0 })
 		tidy(t, h.ends(t, "stalled"))
 		if h.dropped(t, "buffer") == 0 {
 			t.Error("metrics tell of no full buffer")
 		}
+		h.set(t, stallKnob, "1m")
 	})
 	t.Run("killed", func(t *testing.T) {
 		to := shadow(t, nodeOptions{})
@@ -232,9 +253,9 @@ func (h *harmed) overBudget(t *testing.T) {
 			return s.Active && s.Sample < s.Asked && s.Torn > 0
 		})
 		tidy(t, s)
-		if !h.logs("tee makes its sample smaller", c.reason) {
-			t.Errorf("the log does not tell of %s", c.reason)
-		}
+		eventually(t, "the log tells of "+c.reason, func() bool {
+			return slices.Contains(h.reasons("tee makes its sample smaller"), c.reason)
+		})
 		h.set(t, c.knob, c.usual)
 		cancel()
 		<-read
@@ -250,45 +271,20 @@ func (n *node) set(t *testing.T, knob, value string) {
 	}
 }
 
-// cut is the name of a network namespace, cutPort the private listener of a node
-// in it.
-const (
-	cut     = "tee-cut"
-	cutPort = "7401"
-)
-
 // The network between production and the reader of its tee is cut, without a
 // word to either: from then on all packets are lost.
 func TestTeeCutOff(t *testing.T) {
-	needRoot(t, "network namespaces")
-	ip, nft := tool(t, "ip"), tool(t, "nft")
-	if out, err := exec.Command(ip, "netns", "add", cut).CombinedOutput(); err != nil {
-		t.Skipf("no network namespace: %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command(ip, "netns", "del", cut).CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	})
-	in := []string{ip, "netns", "exec", cut}
-	if out, err := exec.Command(ip, "-n", cut, "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	h := &harmed{node: production(t, nodeOptions{before: in, knobs: bounded(), flags: []string{"--private", "127.0.0.1:" + cutPort}})}
+	const port = "7401" // of the private listener, in a network of its own
+	h := &harmed{node: production(t, nodeOptions{alone: true, before: ownNetwork(t, rule("tcp dport 1 drop")),
+		knobs: bounded(), flags: []string{"--private", "127.0.0.1:" + port}})}
 	const clients, rate = 3, 1500
-	inNamespace(t, cut, func() { connect(t, h.client, clients, fast()) })
+	h.connect(t, clients, fast())
 	h.stop = h.tell(t, 1000, tells{name: user, rate: rate})
 	eventually(t, "messages arrive", func() bool { return h.stats(t).Totals.Delivered > clients*rate })
-	h.before = h.stats(t).Memory.PSSBytes
-	var c net.Conn
-	inNamespace(t, cut, func() {
-		var err error
-		if c, err = dial(netip.MustParseAddrPort("127.0.0.1:"+cutPort), 16<<10); err != nil {
-			t.Error(err)
-		}
-	})
-	if c == nil {
-		return
+	h.before = h.memory(t)
+	c, err := h.dial(netip.MustParseAddrPort("127.0.0.1:"+port), 16<<10)
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
 	ask(t, c)
@@ -298,9 +294,16 @@ func TestTeeCutOff(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c)
 	}()
 	h.tapIs(t, "the tee is under way", func(s *pushdapi.Tap) bool { return s.Active && !s.Joining && s.Sent["publish"] > 0 })
-	rules := "table ip tee { chain in { type filter hook input priority 0; tcp dport " + cutPort + " drop; tcp sport " + cutPort + " drop; }; }"
-	if out, err := exec.Command(ip, "netns", "exec", cut, nft, rules).CombinedOutput(); err != nil {
-		t.Skipf("no way to cut a network here: nft: %v: %s", err, out)
+	h.set(t, stallKnob, "1s")
+	err = h.inside(func() error {
+		out, err := exec.Command("sh", "-c", rule("tcp dport "+port+" drop; tcp sport "+port+" drop")).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("cut: %w: %s", err, out)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	tidy(t, h.ends(t, "stalled"))
 	c.Close()

@@ -60,6 +60,9 @@ func (n *node) crowd(t *testing.T, name string, conns int, profile, proto string
 	case <-time.After(patience):
 		t.Fatalf("clients do not get in: %+v", s.Snapshot())
 	}
+	if c := s.Snapshot(); c.GivenUp > 0 {
+		t.Fatalf("clients did not get in: %+v", c)
+	}
 	return s
 }
 

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"pushfleet/internal/pushdapi"
 )
 
@@ -107,7 +106,7 @@ func TestWhy(t *testing.T) {
 	plant := planter(t)
 	t.Run("healthy", func(t *testing.T) {
 		n := startNode(t, nodeOptions{})
-		connect(t, n.client, planted, fast())
+		n.connect(t, planted, fast())
 		n.publishing(t, 1, 50*time.Millisecond, 200)
 		n.delivered(t, 20)
 		all := n.why(t)
@@ -120,21 +119,22 @@ func TestWhy(t *testing.T) {
 	})
 	t.Run("slow reader", func(t *testing.T) {
 		n := startNode(t, nodeOptions{knobs: []string{"queue.messages_max=128"}})
-		connect(t, n.client, planted, slow(4000))
+		n.connect(t, planted, slow(4000))
 		n.publishing(t, 1, 20*time.Millisecond, 1000)
 		n.queued(t, 100)
 		tally(t, n.why(t), "client", "slow")
 	})
 	t.Run("stalled reader", func(t *testing.T) {
 		n := startNode(t, nodeOptions{knobs: []string{"queue.messages_max=128"}})
-		connect(t, n.client, planted, stalled())
+		n.connect(t, planted, stalled())
 		n.publishing(t, 1, 20*time.Millisecond, 1000)
 		n.queued(t, 100)
 		tally(t, n.why(t), "client", "stalled")
 	})
 	t.Run("lossy link", func(t *testing.T) {
-		n := startNode(t, nodeOptions{port: lossyPort, before: lossyNamespace(t, 12, lossyPort)})
-		inNamespace(t, lossy, func() { connect(t, n.client, planted, fast()) })
+		const port = "7400" // in a network of its own
+		n := startNode(t, nodeOptions{port: port, alone: true, before: ownNetwork(t, loses(12, port))})
+		n.connect(t, planted, fast())
 		n.publishing(t, 1, 10*time.Millisecond, 500)
 		n.delivered(t, 100)
 		tally(t, n.why(t), "network", "loss")
@@ -142,14 +142,14 @@ func TestWhy(t *testing.T) {
 	t.Run("CPU-starved node", func(t *testing.T) {
 		n := startNode(t, nodeOptions{before: weak(t)})
 		starve(t)
-		connect(t, n.client, planted, fast())
+		n.connect(t, planted, fast())
 		n.publishing(t, 1, 50*time.Millisecond, 200)
 		n.delivered(t, 20)
 		tally(t, n.why(t), "node", "cpu")
 	})
 	t.Run("lock", func(t *testing.T) {
 		n := startNode(t, nodeOptions{pushd: plant, plant: "lock"})
-		connect(t, n.client, planted, fast())
+		n.connect(t, planted, fast())
 		n.publishing(t, 1, 50*time.Millisecond, 200)
 		n.delivered(t, 20)
 		all := n.why(t)
@@ -161,7 +161,7 @@ func TestWhy(t *testing.T) {
 	})
 	t.Run("collector", func(t *testing.T) {
 		n := startNode(t, nodeOptions{pushd: plant, plant: "gc", knobs: []string{"gc.percent=10"}})
-		connect(t, n.client, planted, fast())
+		n.connect(t, planted, fast())
 		n.publishing(t, 1, 50*time.Millisecond, 200)
 		n.delivered(t, 20)
 		tally(t, n.why(t), "node", "gc")
@@ -169,7 +169,7 @@ func TestWhy(t *testing.T) {
 	})
 	t.Run("bursting publisher", func(t *testing.T) {
 		n := startNode(t, nodeOptions{knobs: []string{"queue.messages_max=128"}})
-		connect(t, n.client, planted, slow(20_000))
+		n.connect(t, planted, slow(20_000))
 		calm := n.publishing(t, 1, 50*time.Millisecond, 300)
 		n.aged(t, 9) // to have a usual rate
 		calm()
@@ -208,54 +208,8 @@ func starve(t *testing.T) {
 	}
 }
 
-// lossy is the name of a network namespace, lossyPort that of clients in it.
-const (
-	lossy     = "why-lossy"
-	lossyPort = "7400"
-)
-
-// lossyNamespace makes a network whose loopback loses so many percent of what
-// comes from a port, and returns the command that runs a node in it.
-func lossyNamespace(t *testing.T, percent int, port string) []string {
-	t.Helper()
-	needRoot(t, "network namespaces")
-	ip, nft := tool(t, "ip"), tool(t, "nft")
-	must := func(args ...string) {
-		t.Helper()
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
-		}
-	}
-	if out, err := exec.Command(ip, "netns", "add", lossy).CombinedOutput(); err != nil {
-		t.Skipf("no network namespace: %v: %s", err, out)
-	}
-	t.Cleanup(func() { must(ip, "netns", "del", lossy) })
-	in := []string{ip, "netns", "exec", lossy}
-	must(append(in, ip, "link", "set", "lo", "up")...)
-	rules := fmt.Sprintf("table ip why { chain in { type filter hook input priority 0; tcp sport %s tcp flags & syn == 0 numgen random mod 100 < %d drop; }; }", port, percent)
-	if out, err := exec.Command(ip, "netns", "exec", lossy, nft, rules).CombinedOutput(); err != nil {
-		t.Skipf("no way to lose packets here: nft: %v: %s", err, out)
-	}
-	return in
-}
-
-// inNamespace runs f on a thread in a network namespace: sockets that it opens
-// itself are there.
-func inNamespace(t *testing.T, name string, f func()) {
-	t.Helper()
-	done := make(chan error)
-	go func() { // ends with f; its thread ends with it, being locked
-		runtime.LockOSThread()
-		fd, err := unix.Open("/run/netns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			if err = unix.Setns(fd, unix.CLONE_NEWNET); err == nil {
-				f()
-			}
-			unix.Close(fd)
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+// loses is the command that has so many percent get lost of what comes from a
+// port. Handshakes are spared: their first retry takes a second.
+func loses(percent int, port string) string {
+	return rule(fmt.Sprintf("tcp sport %s tcp flags & syn == 0 numgen random mod 100 < %d drop", port, percent))
 }
