@@ -18,7 +18,7 @@ var bin string
 
 // patience bounds every wait for something that must happen. It is far above
 // what any of them takes, because machines are busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	flag.Parse()
