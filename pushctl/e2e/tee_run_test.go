@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,27 +160,59 @@ func TestTeeHandicapIsFound(t *testing.T) {
 	from.tell(t, 200, tells{"u-", 200, 2000})
 	t.Run("handicap", func(t *testing.T) {
 		control, to := shadow(t, nodeOptions{pushd: plant, name: "control"}), shadow(t, nodeOptions{pushd: plant, plant: "handicap"})
-		for try := 1; ; try++ {
+		missed, denied, busy := "", 0, ""
+		for range steadyTries {
+			stop := watchMachine(t)
 			r := tries(t, from, to, control, 40*time.Second)
+			busy = stop()
 			cpu := r.effect(t, "cpu_per_message")
-			if cpu.Result == "worse" && r.Result == "fail" {
-				break
+			switch {
+			case cpu.Result == "worse" && r.Result == "fail":
+				return
+			case cpu.Result == "no evidence" && cpu.High >= 0.2: // too much noise, and it is told of
+			default:
+				denied++
 			}
-			// Too much noise must be told of, and may be gone in a minute.
-			if cpu.Result != "no evidence" || cpu.High < 0.2 || try == 2 {
-				t.Fatalf("a fifth more was not found: %s", r.Why)
-			}
+			missed = "a fifth more was not found: " + r.Why
+			t.Log(missed)
 		}
+		// Noise is the machine's. But an interval of 95 % lies beside the truth now
+		// and then only.
+		if denied > 1 || busy == "" {
+			t.Fatal(missed)
+		}
+		t.Skipf("%s; this machine is too busy: %s", missed, busy)
 	})
+	// Now and then an experiment claims a difference where there is none, more
+	// often so on a busy machine. Three that claim the same of different nodes are
+	// no chance.
 	t.Run("alike", func(t *testing.T) {
-		control, to := shadow(t, nodeOptions{name: "control"}), shadow(t, nodeOptions{})
-		r := tries(t, from, to, control, 40*time.Second)
-		for _, e := range r.Trials[0].Verdict.Effects {
-			if !e.Metric.Watch && (e.Result == "worse" || e.Result == "better") {
-				t.Errorf("%s is %s of two that are alike", e.Metric.Name, e.Result)
-			}
+		claimed := differ(t, from)
+		for again := 0; again < 2 && len(claimed) > 0; again++ {
+			t.Logf("of two that are alike %v; once more", claimed)
+			now := differ(t, from)
+			maps.DeleteFunc(claimed, func(metric, result string) bool { return now[metric] != result })
+		}
+		if len(claimed) > 0 {
+			t.Errorf("of two that are alike, three times: %v", claimed)
 		}
 	})
+}
+
+// differ compares two new shadows that are alike and returns the metrics in
+// which they are said to differ. Memory is none of them: of so few connections
+// most of it is what each process's collector happens to have left.
+func differ(t *testing.T, from *node) map[string]string {
+	t.Helper()
+	control, to := shadow(t, nodeOptions{name: "control"}), shadow(t, nodeOptions{})
+	r := tries(t, from, to, control, 40*time.Second)
+	out := map[string]string{}
+	for _, e := range r.Trials[0].Verdict.Effects {
+		if e.Metric.Name != "memory_per_conn" && !e.Metric.Watch && (e.Result == "worse" || e.Result == "better") {
+			out[e.Metric.Name] = e.Result
+		}
+	}
+	return out
 }
 
 // Production and control run the build of the previous commit, and the shadow
