@@ -1,13 +1,18 @@
 package verdict
 
 import (
+	"flag"
 	"math/rand/v2"
 	"testing"
 )
 
+// others draws experiments that no setting was chosen on. Each number above 0
+// stands for others; the tests' bounds leave them little room for bad luck.
+var others = flag.Uint64("others", 0, "judge other experiments than the usual ones")
+
 // newSimulation is ten minutes at the default settings.
 func newSimulation(z noise, seed uint64) *simulation {
-	return &simulation{r: rand.New(rand.NewPCG(seed, 7)), noise: z, aa: 120, ab: 480, window: DefaultWindow}
+	return &simulation{r: rand.New(rand.NewPCG(seed, 7+*others)), noise: z, aa: 120, ab: 480, window: DefaultWindow}
 }
 
 // alarm tells whether a verdict claims any difference.
