@@ -131,20 +131,23 @@ func (w *worker) queueDial(slot uint32, c *record, r *Request) {
 	}
 	c.state = connIdle
 	w.requests[slot] = r
-	w.dials = append(w.dials, slot)
+	if c.flags&flagQueued == 0 { // or the place of a request that was hung up is free
+		c.flags |= flagQueued
+		w.dials.push(slot)
+	}
 }
 
 // dialQueued dials what waits, as many as may be unfinished at a time. What is
 // left has its turn when one of them is.
 func (w *worker) dialQueued() {
-	n := 0
-	for ; n < len(w.dials) && w.counts.Connecting < int64(w.swarm.opts.HandshakesMax); n++ {
-		slot := w.dials[n]
-		if w.requests[slot] != nil && w.conns[slot].state == connIdle {
+	for !w.dials.empty() && w.counts.Connecting < int64(w.swarm.opts.HandshakesMax) {
+		slot := w.dials.take()
+		c := &w.conns[slot]
+		c.flags &^= flagQueued
+		if w.requests[slot] != nil && c.state == connIdle {
 			w.dial(slot)
 		}
 	}
-	w.dials = append(w.dials[:0], w.dials[n:]...)
 }
 
 // hang ends a connection in whatever state it is.

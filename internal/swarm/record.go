@@ -60,6 +60,7 @@ const (
 	flagBye                             // the server closes after this response
 	flagReplayGap                       // positions before this session are lost, announced
 	flagHeld                            // reads credit bytes only
+	flagQueued                          // has a place in worker.dials, which may be void
 )
 
 type parseState uint8

@@ -73,7 +73,7 @@ type worker struct {
 
 	// Of a manual swarm, owned by the loop.
 	requests map[uint32]*Request // of connections that were asked for and are not open, and of polls
-	dials    []uint32            // slots that wait for their handshake
+	dials    slotQueue           // that wait for their handshake
 
 	inMu  sync.Mutex
 	inbox []order
