@@ -325,11 +325,14 @@ func TestSeekTo(t *testing.T) {
 		t.Errorf("joined %+v", joined)
 	}
 	for c, o := range joined {
-		if age := time.Duration(o.At - (100*second + int64(c-1)*second)); o.Age != age || !o.Blocked || o.Queued != 4 || o.At > first {
+		if age := time.Duration(o.At - (100*second + int64(c-1)*second)); o.Age != max(0, age) || !o.Blocked || o.Queued != 4 || o.At > first {
 			t.Errorf("%d: %+v, want the age %s", c, o, age)
 		}
 	}
 	before := wordsOf(t, story(200))
+	if at := r.Head.Mono; first-at < second || first-at > 2*second || r.Head.Time(first) != someHead().Time(first) {
+		t.Errorf("joining begins at %d, the rest at %d, with the head %+v", at, first, r.Head)
+	}
 	for at, want := range map[int64]int{0: len(before), 1 << 62: 1 + 3} {
 		if err := f.SeekTo(at); err != nil {
 			t.Fatal(err)

@@ -69,13 +69,14 @@ func BenchmarkRecord(b *testing.B) {
 	b.ReportMetric(float64(raw)/float64(w.Bytes()), "times-smaller")
 }
 
-func BenchmarkReplay(b *testing.B) {
+// recordedTraffic is a recording of 100 such seconds; raw is its size in bytes
+// before it was packed.
+func recordedTraffic(b *testing.B) (f *Files, raw int64) {
 	path := filepath.Join(b.TempDir(), "r")
 	w, err := Create(path, WriterOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	var raw int64
 	for i := range 100 {
 		for _, batch := range traffic(i) {
 			raw += int64(len(batch))
@@ -87,11 +88,15 @@ func BenchmarkReplay(b *testing.B) {
 	if err := w.Close(); err != nil {
 		b.Fatal(err)
 	}
-	f, err := OpenFiles(path)
-	if err != nil {
+	if f, err = OpenFiles(path); err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close()
+	b.Cleanup(func() { f.Close() })
+	return f, raw
+}
+
+func BenchmarkReplay(b *testing.B) {
+	f, raw := recordedTraffic(b)
 	began := cpu(b)
 	for b.Loop() {
 		f.Rewind()
@@ -101,6 +106,18 @@ func BenchmarkReplay(b *testing.B) {
 			} else if err != nil {
 				b.Fatal(err)
 			}
+		}
+	}
+	b.ReportMetric(float64(raw)*float64(b.N)/1e6/(cpu(b)-began), "MB/cpu-s")
+}
+
+// BenchmarkSeek goes to the end, for which all before is read.
+func BenchmarkSeek(b *testing.B) {
+	f, raw := recordedTraffic(b)
+	began := cpu(b)
+	for b.Loop() {
+		if err := f.SeekTo(1 << 62); err != nil {
+			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(raw)*float64(b.N)/1e6/(cpu(b)-began), "MB/cpu-s")

@@ -64,7 +64,7 @@ func (f *Files) Info() (*Info, error) {
 func (in *Info) read(f *Files) error {
 	r := NewReader(&weighed{f, &in.Raw})
 	users, seed := map[uint64]struct{}{}, maphash.MakeSeed()
-	open := openConns{}
+	open := newState()
 	for {
 		k, _, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -75,7 +75,7 @@ func (in *Info) read(f *Files) error {
 		}
 		in.Records[k.String()]++
 		open.add(k, r)
-		in.Peak = max(in.Peak, len(open))
+		in.Peak = max(in.Peak, len(open.conns))
 		switch k {
 		case KindOpen:
 			in.Conns++
@@ -108,6 +108,3 @@ func (w *weighed) NextBatch() ([]byte, error) {
 	*w.bytes += int64(len(b))
 	return b, err
 }
-
-// timeBetween is the time from one instant to a later one, 0 if it is earlier.
-func timeBetween(from, to int64) time.Duration { return time.Duration(max(0, to-from)) }

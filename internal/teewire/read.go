@@ -104,6 +104,7 @@ type Reader struct {
 	rest []byte
 	left uint32
 	base int64
+	skip uint32 // bits of kinds that are left out
 	d    decoder
 }
 
@@ -148,7 +149,7 @@ func (r *Reader) batch() error {
 	return nil
 }
 
-// record decodes one; kind 0 is one that is not known.
+// record decodes one; kind 0 is one that is not known, or to be left out.
 func (r *Reader) record() (Kind, int64, error) {
 	if len(r.rest) < recordHead {
 		return 0, 0, bad("a record is cut off")
@@ -163,7 +164,7 @@ func (r *Reader) record() (Kind, int64, error) {
 	r.rest = r.rest[recordHead+n:]
 	r.left--
 	at := r.base + d.int()
-	if k == 0 || k >= KindLimit {
+	if k == 0 || k >= KindLimit || r.skip>>k&1 != 0 {
 		return 0, at, nil
 	}
 	r.decode(k, at, d)

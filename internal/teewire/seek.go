@@ -1,35 +1,25 @@
 package teewire
 
 import (
-	"cmp"
 	"errors"
 	"io"
-	"slices"
 )
 
 // SeekTo goes to the block that holds an instant of the node's clock, or to the
-// first one behind it: what comes next begins at most a second before. First
-// come the head and, as when a tee begins, all connections that are open then,
-// as far as records tell: with the groups that they were opened with, and the
-// queue that they had last. So everything before is read once, which Info does
-// at the same speed.
+// first one behind it: what comes next begins at most a second before. First, as
+// when a tee begins some time before that, come a head, whose messages have a
+// hole, and all connections that are open then, with the users and groups that
+// they have then, as far as records tell, and the queue that they had last. So
+// everything before is read once, faster than Info does.
 func (f *Files) SeekTo(at int64) error {
 	seg, block := f.find(at)
 	f.Rewind()
 	if seg == 0 && block == 0 {
 		return nil
 	}
-	open := openConns{}
-	r := NewReader(&until{f, seg, block})
-	for {
-		k, _, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		open.add(k, r)
+	s, err := f.stateAt(seg, block)
+	if err != nil {
+		return err
 	}
 	f.left, f.before = nil, nil
 	if f.seg != seg {
@@ -38,8 +28,24 @@ func (f *Files) SeekTo(at int64) error {
 		}
 	}
 	f.seg, f.block = seg, block
-	f.before = append([][]byte{f.segs[0].head.head}, open.batches(f.beginOf(seg, block))...)
+	f.before = s.batches(f.Head, f.beginOf(seg, block))
 	return nil
+}
+
+// stateAt reads from where f stands up to a block.
+func (f *Files) stateAt(seg, block int) (*state, error) {
+	s, r := newState(), NewReader(&until{f, seg, block})
+	r.skip = 1<<KindHead | 1<<KindPublish | 1<<KindCount | 1<<KindEnd
+	for {
+		k, _, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.add(k, r)
+	}
 }
 
 // find is the first block that ends at or behind an instant, or the end.
@@ -55,13 +61,25 @@ func (f *Files) find(at int64) (seg, block int) {
 	return last, len(f.segs[last].blocks)
 }
 
-// beginOf is the first time of a block, of the end the last time of all.
+// beginOf is the earliest time of a block and of all behind it, for parts of a
+// node write in turns; of the end the last time of all.
 func (f *Files) beginOf(seg, block int) int64 {
-	if bs := f.segs[seg].blocks; block < len(bs) {
-		return bs[block].first
+	begin, any := int64(0), false
+	for i := seg; i < len(f.segs); i++ {
+		blocks := f.segs[i].blocks
+		if i == seg {
+			blocks = blocks[block:]
+		}
+		for j := range blocks {
+			if !any || blocks[j].first < begin {
+				begin, any = blocks[j].first, true
+			}
+		}
 	}
-	_, to := f.Span()
-	return to
+	if !any {
+		_, begin = f.Span()
+	}
+	return begin
 }
 
 // until reads files up to a block.
@@ -87,64 +105,4 @@ func (u *until) NextBatch() ([]byte, error) {
 		}
 	}
 	return u.f.NextBatch()
-}
-
-// openConns are the connections that are open at some point of a recording, as
-// they would be joined there. Decoded records own their strings.
-type openConns map[uint64]*Open
-
-func (cs openConns) add(k Kind, r *Reader) {
-	switch k {
-	case KindOpen:
-		o := r.Open
-		cs[o.Conn] = &o
-	case KindClose:
-		delete(cs, r.Close.Conn)
-	case KindOut:
-		if o := cs[r.Out.Conn]; o != nil {
-			o.Blocked, o.Queued = r.Out.Blocked, r.Out.Queued
-		}
-	case KindTorn:
-		cs.tear(&r.Torn)
-	}
-}
-
-// tear forgets what has a hole.
-func (cs openConns) tear(t *Torn) {
-	switch {
-	case t.Conn != 0:
-		delete(cs, t.Conn)
-	case t.User != "":
-		for c, o := range cs {
-			if slices.Contains(o.Users, t.User) {
-				delete(cs, c)
-			}
-		}
-	default:
-		clear(cs)
-	}
-}
-
-// batches writes them down as open since before an instant, the oldest first.
-func (cs openConns) batches(at int64) [][]byte {
-	all := make([]*Open, 0, len(cs))
-	for _, o := range cs {
-		all = append(all, o)
-	}
-	slices.SortFunc(all, func(a, b *Open) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Conn, b.Conn)) })
-	var out [][]byte
-	b := new(Batch)
-	for _, o := range all {
-		o.Joined, o.Resume = true, false
-		o.Age += timeBetween(o.At, at)
-		o.At = at
-		if b.Open(o); b.Len() >= blockBytes {
-			out = append(out, b.Seal())
-			b = new(Batch)
-		}
-	}
-	if b.Records() > 0 {
-		out = append(out, b.Seal())
-	}
-	return out
 }
