@@ -37,6 +37,9 @@ type rig struct {
 	addr  string
 }
 
+// rigSlots is room in the table, which costs nothing before it is used.
+const rigSlots = 1 << 16
+
 func newRig(t testing.TB, set ...string) *rig { return startRig(t, false, set...) }
 
 func startRig(t testing.TB, proxied bool, set ...string) *rig {
@@ -78,7 +81,7 @@ func startRigWith(t testing.TB, proxied bool, tweak func(*Shared), set ...string
 	tweak(s)
 	loop, err := reactor.New(reactor.Config{Loops: 1, Listeners: []*reactor.Listener{l}, Clock: s.Clock, Knobs: rk})
 	must(err)
-	table, err := NewTable(s, loop, 2000)
+	table, err := NewTable(s, loop, rigSlots)
 	must(err)
 	started, done := make(chan error, 1), make(chan struct{})
 	go func() { loop.Run(table, func(err error) { started <- err }); close(done) }()

@@ -60,7 +60,8 @@ func (t *Table) noteTee() {
 	}
 	e.gen = gen
 	switch st := t.Tap.State(); {
-	case st.Run != e.now.Run || e.walk == walkClear:
+	case e.walk == walkClear: // it takes up at its end what is mirrored then
+	case st.Run != e.now.Run:
 		e.now = tap.State{}
 		e.walk, e.cursor = walkClear, 1
 	case st.Sample != e.now.Sample:
@@ -191,17 +192,24 @@ func (t *Table) mirror(slot uint32, c *Conn, o *teewire.Open) {
 }
 
 // also mirrors the messages of all users of a connection in the sample, of
-// which the first has decided.
+// which the first has decided. A user who is torn has none any more.
 func (t *Table) also(slot uint32, c *Conn, users []string) {
 	if !c.is(flagSampled) {
 		return
 	}
 	for _, u := range users {
-		if !t.Tap.Also(u) {
-			t.tear(c)
-			t.tee.shard.Leave(uint64(t.handle(slot)), teewire.DropBuffer)
-			return
+		why := teewire.DropNone
+		switch {
+		case t.Tap.Torn(u):
+			why = teewire.DropTorn
+		case !t.Tap.Also(u):
+			why = teewire.DropBuffer
+		default:
+			continue
 		}
+		t.tear(c)
+		t.tee.shard.Leave(uint64(t.handle(slot)), why)
+		return
 	}
 }
 

@@ -140,3 +140,38 @@ func (m *mirrored) sums() (frames, bytes int) {
 func everybody() tap.Options {
 	return tap.Options{Sample: 100, Redact: teewire.RedactOff, To: "test"}
 }
+
+// crowd makes the table as long as with n more connections.
+func (r *rig) crowd(n int) (leave func()) {
+	var slots []uint32
+	r.do(func() {
+		for range n {
+			slot, ok := r.table.slots.Take()
+			if !ok {
+				break
+			}
+			slots = append(slots, slot)
+		}
+	})
+	if len(slots) < n {
+		r.t.Fatalf("room for %d more connections, not for %d", len(slots), n)
+	}
+	return func() {
+		r.do(func() {
+			for _, slot := range slots {
+				r.table.slots.Give(slot)
+			}
+		})
+	}
+}
+
+// mark marks all slots as a tee before the one that runs has. Call it on the
+// loop.
+func (r *rig) mark() {
+	for slot := uint32(1); slot < r.table.slots.High(); slot++ {
+		r.table.setSampled(&r.table.conns[slot], true)
+	}
+	e := &r.table.tee
+	e.marks, e.gen = true, 0
+	e.now.Run += 1000
+}

@@ -290,6 +290,55 @@ func TestAUserThatIsTornLeaves(t *testing.T) {
 	}
 }
 
+// Whoever logs a torn user in lacks messages from then on.
+func TestWhoLogsATornUserInLeaves(t *testing.T) {
+	r := newRig(t)
+	c := r.ws("user=v")
+	end := r.tee(everybody(), false)
+	r.s.Tap.Publish(&teewire.Message{User: []byte("u"), Data: make([]byte, teewire.RecordMax)})
+	c.ask(`{"type":"login","user":"w"}`, "ok", "")
+	r.do(func() {
+		if n := r.table.totals.Sampled; n != 1 {
+			t.Errorf("%d in the sample, with users who are whole", n)
+		}
+	})
+	c.ask(`{"type":"login","user":"u"}`, "ok", "")
+	r.do(func() {
+		if n := r.table.totals.Sampled; n != 0 {
+			t.Errorf("%d in the sample, with a user who is torn", n)
+		}
+	})
+	m := end()
+	if of := slices.IndexFunc(m.torn, func(x teewire.Torn) bool { return x.Conn == m.opens[0].Conn }); of < 0 || m.torn[of].Why != teewire.DropTorn {
+		t.Errorf("%+v", m.torn)
+	}
+}
+
+// The marks of the tee before are taken away in one walk over all connections,
+// whatever happens to the next one meanwhile.
+func TestMarksAreClearedInOneWalk(t *testing.T) {
+	r := newRig(t)
+	const turns = 5
+	defer r.crowd(turns * clearSlice)()
+	end := r.tee(everybody(), false)
+	r.do(func() {
+		r.mark()
+		steps := 0
+		for ; steps == 0 || r.table.tee.walk == walkClear && steps < 100*turns; steps++ {
+			r.s.Tap.Publish(&teewire.Message{User: fmt.Append(nil, "u", steps), Data: make([]byte, teewire.RecordMax)})
+			r.table.noteTee()
+			r.table.stepTee()
+		}
+		if steps > turns+1 {
+			t.Errorf("%d steps", steps)
+		}
+		if n := r.table.totals.Sampled; n != 0 {
+			t.Errorf("%d keep their mark", n)
+		}
+	})
+	end()
+}
+
 // With the knob at 0 nothing is mirrored from the moment on, and no connection
 // keeps a mark.
 func TestTheKnobEndsTheTee(t *testing.T) {

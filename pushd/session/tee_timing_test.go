@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,30 @@ func BenchmarkDeliverTee(b *testing.B) {
 	f("others", 0.01, false)
 	f("this", 100, false)
 	f("stuck", 100, true)
+}
+
+// BenchmarkClearMarks is the walk that takes away the marks of the tee before,
+// while the next one changes at each of its steps.
+func BenchmarkClearMarks(b *testing.B) {
+	r := newRig(b)
+	const conns = 60_000
+	defer r.crowd(conns)()
+	defer r.teeToNobody(100, false)()
+	steps := 0
+	for b.Loop() {
+		b.StopTimer()
+		r.do(r.mark)
+		b.StartTimer()
+		r.do(func() {
+			for first := true; first || r.table.tee.walk == walkClear; first = false {
+				r.turn("tap.sample_percent", fmt.Sprint(50+steps%2))
+				r.table.noteTee()
+				r.table.stepTee()
+				steps++
+			}
+		})
+	}
+	b.ReportMetric(float64(steps)/float64(b.N), "steps/op")
 }
 
 // computed is the processor time of the process in ns.
