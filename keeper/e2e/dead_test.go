@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"pushfleet/internal/keeperapi"
+	"pushfleet/internal/pushdapi"
 )
 
 const (
 	knobPing    = "heartbeat.interval"
+	shortFor    = 8 * time.Second // a value is in force
 	backWithin  = 2 * time.Second // after its deadline, a value has gone back
 	serveWithin = time.Second     // from the start of pushd to the first client
 )
@@ -28,7 +30,8 @@ func TestKeepersDead(t *testing.T) {
 	g := must(t, c, guarded)
 	settled(t, nodes[1])
 	short := set(keeperapi.Fleet, knobQueue, "99")
-	short.ForMS = 4000
+	short.ForMS = shortFor.Milliseconds()
+	late := lateness(t)
 	must(t, c, short)
 	held, err := c.Held(t.Context(), "n1", keeperapi.Read{})
 	if err != nil {
@@ -38,14 +41,15 @@ func TestKeepersDead(t *testing.T) {
 	for _, m := range k.all {
 		m.proc.kill()
 	}
-	if !all(nodes, knobQueue, "99") || !all(nodes, knobBytes, "256KiB") {
+	ok := all(nodes, knobQueue, "99") && all(nodes, knobBytes, "256KiB")
+	if now := time.Now(); now.After(deadline) {
+		t.Skipf("the machine is too slow: the keepers died %s after the deadline, which is %s long", now.Sub(deadline), shortFor)
+	}
+	if !ok {
 		t.Fatal("the nodes do not hold the values")
 	}
-	if now := time.Now(); now.After(deadline) {
-		t.Fatalf("the keepers died %s too late for the test", now.Sub(deadline))
-	}
 
-	t.Run("deadline", func(t *testing.T) { goesBack(t, nodes, deadline) })
+	t.Run("deadline", func(t *testing.T) { goesBack(t, nodes, deadline, late) })
 	t.Run("guard", func(t *testing.T) { guardTrips(t, nodes) })
 	t.Run("start", func(t *testing.T) { startsAlone(t, nodes[1]) })
 	for i := range k.all {
@@ -68,13 +72,17 @@ func TestKeepersDead(t *testing.T) {
 }
 
 // goesBack: the node's own note of when says how late it was.
-func goesBack(t *testing.T, nodes []*node, deadline time.Time) {
+func goesBack(t *testing.T, nodes []*node, deadline time.Time, late func() time.Duration) {
 	for _, n := range nodes {
-		eventually(t, n.id+" goes back", func() bool { return n.holds(knobQueue, "512") })
-		late := n.knob(knobQueue).At.Sub(deadline)
-		t.Logf("%s went back %s after the deadline", n.id, late)
-		if late < -100*time.Millisecond || late > backWithin {
-			t.Errorf("%s went back %s after the deadline, at most %s is allowed", n.id, late, backWithin)
+		var k *pushdapi.Knob
+		eventually(t, n.id+" goes back", func() bool {
+			k = n.knob(knobQueue)
+			return k != nil && k.Value == "512"
+		})
+		after := k.At.Sub(deadline)
+		t.Logf("%s went back %s after the deadline, the machine was up to %s late", n.id, after, late())
+		if after < -100*time.Millisecond || after > backWithin+late() {
+			t.Errorf("%s went back %s after the deadline, at most %s is allowed, and %s for the machine", n.id, after, backWithin, late())
 		}
 	}
 }
@@ -86,8 +94,8 @@ func guardTrips(t *testing.T, nodes []*node) {
 	eventually(t, "the guard trips", func() bool {
 		return nodes[0].holds(knobBytes, "512KiB") && nodes[0].drifts(knobBytes, keeperapi.DriftGuard)
 	})
-	if count(nodes, knobBytes, "256KiB") != 2 {
-		t.Error("other nodes went back too")
+	if count(nodes[1:], knobBytes, "256KiB") != 2 {
+		t.Errorf("other nodes went back too: %+v and %+v", nodes[1].knob(knobBytes), nodes[2].knob(knobBytes))
 	}
 	if f := nodes[0].state(); f == nil || f.Connected {
 		t.Errorf("the node says %+v, and every keeper is dead", f)
@@ -109,8 +117,10 @@ func startsAlone(t *testing.T, n *node) {
 			break
 		}
 	}
-	if took > serveWithin {
+	if share := busy(); took > serveWithin && share < busyShare {
 		t.Errorf("%s served after %s at best, want %s", n.id, took, serveWithin)
+	} else if took > serveWithin {
+		defer t.Skipf("%s served after %s at best, which says nothing: somebody waits for a processor %.0f %% of the time", n.id, took, share)
 	}
 	if !n.holds(knobBytes, "256KiB") || !n.holds(knobQueue, "512") {
 		t.Errorf("%s does not hold what it held: %+v, %+v", n.id, n.knob(knobBytes), n.knob(knobQueue))

@@ -58,10 +58,10 @@ func TestLinearizable(t *testing.T) {
 	for _, name := range knobs { // every knob is read once more when all is quiet
 		newCaller(k, log, linearClients, nil, knobs).get(c, name)
 	}
-	judge(t, log.history())
 	past := committed(t, k, knobs)
 	settle(t, log, past)
 	obeyed(t, node, past)
+	judge(t, log.history())
 }
 
 // nemesisTime is how long the nemesis may rage.
@@ -275,6 +275,9 @@ func judge(t *testing.T, history []porcupine.Operation) {
 	if result == porcupine.Ok {
 		return
 	}
+	if result == porcupine.Unknown {
+		t.Skipf("Porcupine has not decided about %d operations within %s", len(history), patience)
+	}
 	dir, err := os.MkdirTemp("", "linear")
 	if err != nil {
 		t.Fatal(err)
@@ -306,6 +309,8 @@ func committed(t *testing.T, k *keepers, knobs []string) map[string][]keeperapi.
 			if err != nil {
 				t.Fatal(err)
 			}
+			// A change whose caller was told nothing may have been made meanwhile.
+			own.Changes = slices.DeleteFunc(own.Changes, func(c keeperapi.Change) bool { return c.Revision > h.Last })
 			if !slices.EqualFunc(own.Changes, h.Changes, sameChange) {
 				t.Errorf("%s has another history of %s than the leader", m.id, knob)
 			}

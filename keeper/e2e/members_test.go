@@ -75,7 +75,7 @@ func cutOff(t *testing.T, k *keepers, turn func(*testing.T)) {
 	if _, err := old.Knob(t.Context(), knobQueue, keeperapi.Read{}); err == nil {
 		t.Error("the leader that is cut off answered a linearizable read")
 	}
-	if s, err := old.Knob(t.Context(), knobQueue, keeperapi.Read{Stale: true}); err != nil || s.Last == 0 {
+	if s, err := k.client(patience, lead).Knob(t.Context(), knobQueue, keeperapi.Read{Stale: true}); err != nil || s.Last == 0 {
 		t.Errorf("a stale read there: %+v, %v", s, err)
 	}
 	heal()

@@ -161,7 +161,9 @@ func TestPowerOfAKeeperFails(t *testing.T) {
 	k.leader()
 	declared(t, m.local, knobs)
 	for n := 1; n <= ofWork; n++ {
-		fail(n, m.proc.stopAt(t, n, ""))
+		tracer := m.proc.stopAt(t, n, "")
+		eventually(t, "the keeper is traced", m.proc.isTraced)
+		fail(n, tracer)
 	}
 	t.Logf("%d changes and %d snapshots were acknowledged; %d of %d failures of power did not come at a sync", w.acked, w.snapshots, missed, ofStart+ofWork)
 	if w.acked == 0 || w.snapshots == 0 || missed > ofWork/2 {
@@ -179,11 +181,13 @@ type pairWriter struct {
 	snapshots int
 }
 
-// until writes until f is true, or for a while, and tells which.
+// until writes until f is true, or for a while in which much was written, and
+// tells which.
 func (w *pairWriter) until(f func() bool) bool {
 	c := keeperapi.NewClient([]string{w.k.all[0].socket}, keeperapi.ClientOptions{Timeout: 500 * time.Millisecond})
 	defer c.Close()
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); {
+	acked := w.acked
+	for began := time.Now(); time.Since(began) < 4*time.Second || w.acked < acked+300 && time.Since(began) < patience; {
 		if f() {
 			return true
 		}
@@ -248,10 +252,20 @@ func TestPowerOfANodeFails(t *testing.T) {
 		follow(t, c, 1)
 		tracer := n.proc.stopAt(t, 1, path)
 		eventually(t, "the node is traced", n.proc.isTraced)
-		r := set(keeperapi.Fleet, knobQueue, strconv.Itoa(1000+i))
-		r.WaitMS = 0
-		must(t, c, r)
-		eventually(t, "the node stands still at the sync of "+path, n.proc.stands)
+		value, at := 1000*(i+1), time.Now()
+		turn := func() { // a thread that the tracer had not reached yet went through
+			value, at = value+1, time.Now()
+			r := set(keeperapi.Fleet, knobQueue, strconv.Itoa(value))
+			r.WaitMS = 0
+			must(t, c, r)
+		}
+		turn()
+		eventually(t, "the node stands still at the sync of "+path, func() bool {
+			if time.Since(at) > 10*time.Second {
+				turn()
+			}
+			return n.proc.stands()
+		})
 		image := d.freeze()
 		n.proc.kill()
 		<-tracer.ended
@@ -278,8 +292,17 @@ func cloned(t testing.TB, image string, n int) string {
 	return out
 }
 
-// isTraced tells whether a tracer holds the process.
+// isTraced tells whether a tracer holds all threads of the process.
 func (p *process) isTraced() bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	return err == nil && strings.Contains(string(text), "TracerPid:") && !strings.Contains(string(text), "TracerPid:\t0\n")
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if err == nil && !strings.Contains(string(text), "TracerPid:") || strings.Contains(string(text), "TracerPid:\t0\n") {
+			return false
+		}
+	}
+	return true
 }

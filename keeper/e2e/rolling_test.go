@@ -43,11 +43,11 @@ func TestRollingRestart(t *testing.T) {
 	cancel()
 	work.Wait()
 	t.Log(log.summary())
-	judge(t, log.history())
 	past := committed(t, k, knobs)
 	settle(t, log, past)
 	obeyed(t, node, past)
 	w.sawAll(t, past)
+	judge(t, log.history())
 }
 
 // keepsUp tells whether a member knows all that the leader has committed.
@@ -84,7 +84,11 @@ func startWatcher(t testing.TB, c *keeperapi.Client) *watcher {
 		})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-	<-began
+	select {
+	case <-began:
+	case <-done:
+		t.Fatal("the watch ended before it began")
+	}
 	return w
 }
 

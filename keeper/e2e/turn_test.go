@@ -103,9 +103,7 @@ func crashAfterApplying(t *testing.T, c *keeperapi.Client, nodes []*node) {
 	n.proc.kill()
 	n.run()
 	eventually(t, "the node is back on the value before", func() bool { return n.holds(knobQueue, "300") && n.drifts(knobQueue, keeperapi.DriftCrash) })
-	if !n.proc.logged("came back on") {
-		t.Errorf("the log says nothing of it:\n%s", n.proc.tail(20))
-	}
+	eventually(t, "the log says so", func() bool { return n.proc.logged("came back on") })
 	eventually(t, "the keepers are told", func() bool {
 		ns, err := c.Nodes(t.Context(), keeperapi.Read{})
 		for i := range ns {
