@@ -14,27 +14,9 @@ const shadowPrefix = "shadow."
 // figuresOf are what conditions may ask of a node: those of guards, by the same
 // names.
 func figuresOf(s *pushdapi.Stats, late []row) map[string]float64 {
-	f := map[string]float64{
-		"conns":             float64(s.Connections.Total),
-		"queued":            float64(s.Queued.Messages),
-		"queued.bytes":      float64(s.Queued.Bytes),
-		"oldest":            s.Queued.OldestSeconds,
-		"wait.p50":          s.Latency.P50,
-		"wait.p99":          s.Latency.P99,
-		"wait.p999":         s.Latency.P999,
-		"cpu.10s":           s.Process.CPUPercent,
-		"gc.10s":            100 * meanOf(late, func(r row) float64 { return r.gc / r.cpu }),
-		"sched.p99":         meanOf(late, func(r row) float64 { return r.sched }),
-		"memory.bytes":      float64(s.Memory.RSSBytes),
-		"memory.heap_bytes": float64(s.Memory.HeapBytes),
-		"loops.silent":      float64(len(s.SilentLoop)),
-	}
-	for name, w := range map[string]pushdapi.Windows{
-		"accepts": s.Connections.Accepted, "published": s.Published, "delivered": s.Delivered,
-		"received": s.Received, "drops": s.Dropped, "closed": s.Closed, "queued": s.Queued.Level,
-	} {
-		f[name+".1s"], f[name+".10s"], f[name+".100s"] = w.S1, w.S10, w.S100
-	}
+	f := s.Figures()
+	f["gc.10s"] = 100 * meanOf(late, func(r row) float64 { return r.gc / r.cpu })
+	f["sched.p99"] = meanOf(late, func(r row) float64 { return r.sched })
 	return f
 }
 

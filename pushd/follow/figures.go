@@ -7,36 +7,15 @@ import (
 	"pushfleet/internal/pushdapi"
 )
 
-// Figures are what guards may ask for, by name: rates per second, times in
-// seconds, shares in percent, sizes in bytes; wait is the delivery
-// latency over the last 10 to 20 s.
+// Figures are what guards may ask for: those of the node's statistics and of its
+// recorder.
 func Figures(s *pushdapi.Stats, r Recent) map[string]float64 {
-	f := map[string]float64{
-		"conns":             float64(s.Connections.Total),
-		"queued":            float64(s.Queued.Messages),
-		"queued.bytes":      float64(s.Queued.Bytes),
-		"oldest":            s.Queued.OldestSeconds,
-		"wait.p50":          s.Latency.P50,
-		"wait.p99":          s.Latency.P99,
-		"wait.p999":         s.Latency.P999,
-		"wait.p50.10s":      s.Latency.P50,
-		"wait.p99.10s":      s.Latency.P99,
-		"wait.p999.10s":     s.Latency.P999,
-		"cpu.10s":           s.Process.CPUPercent,
-		"gc":                r.GCPercent,
-		"gc.10s":            r.GCPercent,
-		"sched.p99":         r.SchedP99,
-		"sched.p99.10s":     r.SchedP99,
-		"memory.bytes":      float64(s.Memory.RSSBytes),
-		"memory.heap_bytes": float64(s.Memory.HeapBytes),
-		"loops.silent":      float64(len(s.SilentLoop)),
+	f := s.Figures()
+	for _, name := range []string{"wait.p50", "wait.p99", "wait.p999"} {
+		f[name+".10s"] = f[name]
 	}
-	for name, w := range map[string]pushdapi.Windows{
-		"accepts": s.Connections.Accepted, "published": s.Published, "delivered": s.Delivered,
-		"received": s.Received, "drops": s.Dropped, "closed": s.Closed, "queued": s.Queued.Level,
-	} {
-		f[name+".1s"], f[name+".10s"], f[name+".100s"] = w.S1, w.S10, w.S100
-	}
+	f["gc"], f["gc.10s"] = r.GCPercent, r.GCPercent
+	f["sched.p99"], f["sched.p99.10s"] = r.SchedP99, r.SchedP99
 	return f
 }
 
