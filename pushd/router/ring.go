@@ -1,14 +1,13 @@
 package router
 
 import (
-	"math"
-
 	"pushfleet/internal/push"
 	"pushfleet/pushd/slab"
 )
 
 // ring holds the newest messages of a resumable user: positions pos-count+1 to
-// pos. 52 bytes, made with the first message.
+// pos. 52 bytes, made when the user becomes resumable: from then on it is told
+// positions, which must not jump while other users of the shard come and go.
 type ring struct {
 	user       uint32
 	pos        uint32 // of the newest message
@@ -23,9 +22,6 @@ type ring struct {
 	goneNext   uint32
 	gonePrev   uint32
 }
-
-// ringLater stands in a record of a resumable user without a message yet.
-const ringLater = math.MaxUint32
 
 // node is one message in a ring.
 type node struct {
@@ -48,6 +44,14 @@ type Resume struct {
 	Pos      uint32   // the newest position; messages routed to the connection have later ones
 }
 
+// From is the position to resume from as long as none of Messages has come.
+func (q *Resume) From() uint32 {
+	if len(q.Messages) > 0 {
+		return q.Messages[0].Pos - 1
+	}
+	return q.Pos
+}
+
 // Replay is a message held for a user.
 type Replay struct {
 	Msg slab.Ref
@@ -60,17 +64,14 @@ func (s *shard) resume(u uint32, q *Resume, again bool) {
 	if q == nil {
 		return
 	}
-	rec := &s.users[u]
-	if rec.ring == 0 {
-		rec.ring = ringLater
+	i := s.makeRing(u)
+	if i == 0 {
+		q.Pos, q.Messages, q.Gap = 0, nil, true
+		return
 	}
-	var g ring // an empty one, as the ring made later would be
-	g.pos = s.floor
-	if rec.ring != ringLater {
-		g = s.rings[rec.ring]
-		if g.count > 0 {
-			s.touch(rec.ring)
-		}
+	g := &s.rings[i]
+	if g.count > 0 {
+		s.touch(i)
 	}
 	q.Pos, q.Messages, q.Gap = g.pos, nil, false
 	if again || !q.Ask {
@@ -82,7 +83,7 @@ func (s *shard) resume(u uint32, q *Resume, again bool) {
 		return
 	}
 	q.Gap = missed > g.count
-	q.Messages = s.collect(&g, min(missed, g.count))
+	q.Messages = s.collect(g, min(missed, g.count))
 }
 
 // Missed returns what was routed to the first user of h after position after
@@ -95,7 +96,7 @@ func (s *shard) resume(u uint32, q *Resume, again bool) {
 func (r *Router) Missed(h push.Handle, head Link, after, before uint32) (missed []Replay, gap bool) {
 	r.walk(h, head, func(s *shard, _ Link, e session) bool {
 		i := s.users[e.user].ring
-		if i == 0 || i == ringLater {
+		if i == 0 {
 			return false
 		}
 		g := s.rings[i]
@@ -143,10 +144,7 @@ func expired(deadline, now uint32) bool { return deadline != 0 && int32(now-dead
 // append numbers a message and adds it to the user's ring; held is false if
 // only the numbering was kept up.
 func (s *shard) append(u uint32, msg slab.Ref) (pos uint32, held bool) {
-	i := s.makeRing(u)
-	if i == 0 {
-		return 0, false
-	}
+	i := s.users[u].ring
 	g := &s.rings[i]
 	g.pos++
 	if g.pos == 0 { // 0 is no position
@@ -163,10 +161,11 @@ func (s *shard) append(u uint32, msg slab.Ref) (pos uint32, held bool) {
 	return g.pos, g.count > 0
 }
 
-// makeRing returns the user's ring; 0 when there is no place for one.
+// makeRing returns the user's ring, a new one if it has none. There are as many
+// places as users; 0 is none.
 func (s *shard) makeRing(u uint32) uint32 {
 	rec := &s.users[u]
-	if rec.ring != ringLater {
+	if rec.ring != 0 {
 		return rec.ring
 	}
 	i := s.ringFree.take(len(s.rings), func(i uint32) *uint32 { return &s.rings[i].head })
@@ -234,10 +233,7 @@ func (s *shard) touch(i uint32) {
 
 // keep holds a user whose last session has ended, if it is resumable.
 func (s *shard) keep(u uint32) bool {
-	if s.users[u].ring == 0 {
-		return false
-	}
-	i := s.makeRing(u)
+	i := s.users[u].ring
 	if i == 0 {
 		return false
 	}

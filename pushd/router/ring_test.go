@@ -43,6 +43,46 @@ func TestPositionsOutliveTheSession(t *testing.T) {
 	b.Drop(h(2), l)
 }
 
+// A client is told a position before its first message. It must stay good while
+// others of the same shard come and go, or each return would be a false gap.
+func TestPositionWithoutMessagesStaysGood(t *testing.T) {
+	b := newBench(t, 4000, "replay.ttl", "1s")
+	defer b.close()
+	q := &Resume{}
+	l := b.login(t, "u", 1, q)
+	told := q.From()
+	churn := func() {
+		for i := range 4 * shards { // some of them in the shard of u
+			name := fmt.Sprint("v", i)
+			l := b.login(t, name, uint32(10+i), &Resume{})
+			b.Drop(h(uint32(10+i)), l)
+		}
+		b.now += 1000
+		b.Expire(b.now)
+	}
+	churn()
+	b.Drop(h(1), l)
+	q = &Resume{Ask: true, Epoch: true, After: told}
+	if l = b.login(t, "u", 2, q); q.Gap || q.From() != told {
+		t.Fatalf("nothing was published, yet position %d is unknown: %+v", told, q)
+	}
+	b.Drop(h(2), l)
+	b.publish("u", "missed", 0)
+	q = &Resume{Ask: true, Epoch: true, After: told}
+	l = b.login(t, "u", 3, q)
+	if q.Gap || len(q.Messages) != 1 || q.From() != told {
+		t.Fatalf("the message published meanwhile is not there: %+v", q)
+	}
+	b.msgs.Release(q.Messages[0].Msg)
+	b.Drop(h(3), l)
+	b.now += 1000
+	b.Expire(b.now)
+	q = &Resume{Ask: true, Epoch: true, After: told}
+	if b.login(t, "u", 4, q); !q.Gap {
+		t.Fatalf("position %d is known although the ring is gone: %+v", told, q)
+	}
+}
+
 // A position of a ring that is gone must never look known to a later one: what
 // was published between the two is lost, and the client must learn that.
 func TestPositionsOfALaterRingAreUnknown(t *testing.T) {

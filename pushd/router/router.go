@@ -187,7 +187,7 @@ func (r *Router) Held(user string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, u := s.find(tag, []byte(user)); u != 0 {
-		if g := s.users[u].ring; g != 0 && g != ringLater {
+		if g := s.users[u].ring; g != 0 {
 			return int(s.rings[g].count)
 		}
 	}

@@ -43,7 +43,7 @@ type user struct {
 	handle
 	next Link   // the connection's next user
 	more uint32 // further sessions; threads the free list when the record is free
-	ring uint32 // replay ring; ringLater when it will be made with the first message
+	ring uint32 // replay ring; 0 when not resumable
 }
 
 // link is a further session of a user, 20 bytes.
