@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -60,7 +61,7 @@ func TestDashboardsAndAlerts(t *testing.T) {
 	}
 	f.ctl("knob", "set", "queue.messages_max", "2048", "--why", "a change to mark")
 
-	calm(t, prom)
+	disturbed := calm(t, prom)
 	for _, s := range servers {
 		t.Run("panels on "+s.name, func(t *testing.T) { checkPanels(t, s) })
 	}
@@ -68,6 +69,9 @@ func TestDashboardsAndAlerts(t *testing.T) {
 		return
 	}
 	f.trouble(prom, names, change, alone)
+	if disturbed != "" && !t.Failed() {
+		t.Skipf("that no alert fires with nothing wrong is not known: %s", disturbed)
+	}
 }
 
 // holds waits until a node has so many connections.
@@ -76,17 +80,31 @@ func (f *fleet) holds(node string, conns int) {
 	eventually(f.t, node+" has its connections", func() bool { return f.metric(node, "pushd_users ") >= float64(conns) })
 }
 
-// calm watches the alerts: none may fire.
-func calm(t *testing.T, s server) {
+// calm watches the alerts: for calmFor none may fire. Where it is the machine
+// that gives reason to, calm begins again, and at last returns what it was.
+func calm(t *testing.T, s server) (disturbed string) {
 	t.Helper()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for end := time.Now().Add(calmFor); time.Now().Before(end); <-tick.C {
-		if firing := s.firing(t); len(firing) > 0 {
-			t.Fatalf("with nothing wrong: %v", slices.Sorted(maps.Keys(firing)))
+	m := watchMachine(t)
+	for range calmTries {
+		begin := time.Now()
+		alarm := within(calmFor, func() bool { return len(s.fired(t, begin)) > 0 })
+		if !alarm {
+			return ""
 		}
+		fired := slices.Sorted(maps.Keys(s.fired(t, begin)))
+		why := m.trouble()
+		if why == "" {
+			t.Fatalf("with nothing wrong: %v", fired)
+		}
+		disturbed = fmt.Sprintf("%s, and %v fired", why, fired)
+		t.Log(disturbed)
+		eventually(t, "the alerts end", func() bool { return len(s.fired(t, time.Now().Add(-2*time.Second))) == 0 })
 	}
+	return disturbed
 }
+
+// calmTries is how often calm begins.
+const calmTries = 4
 
 // trouble brings all alerts to fire. alone takes the clients of the shadow away.
 func (f *fleet) trouble(prom server, names []string, change func(...string), alone func()) {
@@ -96,31 +114,48 @@ func (f *fleet) trouble(prom server, names []string, change func(...string), alo
 			want[n] = true
 		}
 	}
-	watch := func(what string, alerts ...string) {
-		f.t.Helper()
-		begin := time.Now()
-		seen := within(patience, func() bool {
-			for name := range prom.firing(f.t) {
+	since := time.Now()
+	fire := func(most time.Duration, alerts ...string) bool {
+		return within(most, func() bool {
+			for name := range prom.fired(f.t, since) {
 				delete(want, name)
 			}
 			return !slices.ContainsFunc(alerts, func(a string) bool { return want[a] })
 		})
+	}
+	watch := func(what string, alerts ...string) {
+		f.t.Helper()
+		begin := time.Now()
+		seen := fire(patience, alerts...)
 		alerts = slices.DeleteFunc(alerts, func(a string) bool { return !want[a] && !seen })
 		f.t.Logf("%s: %t after %.0f s: %s", what, seen, time.Since(begin).Seconds(), strings.Join(alerts, ", "))
+	}
+	// What is about a few seconds is done again where a slow machine took longer.
+	until := func(what string, do func(), alert string) {
+		f.t.Helper()
+		do()
+		for tries := 0; tries < 4 && !fire(patience/6, alert); tries++ {
+			do()
+		}
+		watch(what, alert)
 	}
 	f.knobTrouble()
 	f.queueTrouble()
 	f.smallNode()
-	f.load("c", "flood", "--conns", "900", "--ramp", "200/s", "--for", "10m")
 	change("a", "b", "c", "d", "s")
 	watch("knobs", "PushfleetKnobDrift", "PushfleetCanaryForgotten", "PushfleetNodeValueForgotten")
 	// Nodes that refuse a value end the canary.
 	f.ctl("knob", "set", "heartbeat.ws.timeout", "1s", "--now", "--all", "--why", "a value that no node takes", "--no-wait")
 	watch("a value that is refused", "PushfleetNodeNacked")
-	watch("a wave of connections", "PushfleetReconnectStorm")
+	var wave *process
+	until("a wave of connections", func() {
+		if wave != nil {
+			wave.kill()
+		}
+		wave = f.load("c", "flood", "--conns", "900", "--ramp", "200/s", "--for", "10m")
+	}, "PushfleetReconnectStorm")
 	watch("a node without descriptors, disk and recorder", "PushfleetDescriptors", "PushfleetRecorderPaused", "PushfleetKeeperDisk")
-	f.overflow("d")
-	watch("a listener that stands still", "PushfleetListenOverflows")
+	until("a listener that stands still", func() { f.overflow("d") }, "PushfleetListenOverflows")
 	watch("readers that do not read", "PushfleetTimeToCap", "PushfleetNeverDrains", "PushfleetWait", "PushfleetManyNearTheirLimit",
 		"PushfleetOldestMessage", "PushfleetSlowDelivery", "PushfleetDrops")
 	f.ctlOf("b", "knob", "set", "queue.normal.policy", "disconnect", "--why", "test")
@@ -133,13 +168,13 @@ func (f *fleet) trouble(prom server, names []string, change func(...string), alo
 	rest := f.allocate("b")
 	watch("a collector that always runs", "PushfleetGarbage")
 	rest()
-	f.restarts("c", 3)
-	watch("a node that starts again and again", "PushfleetNodeRestarts")
-	for range 3 { // to and fro
-		f.transfer()
-		f.transfer()
-	}
-	watch("leaders that change", "PushfleetElections")
+	until("a node that starts again and again", func() { f.restarts("c", 3) }, "PushfleetNodeRestarts")
+	until("leaders that change", func() {
+		for range 3 { // to and fro
+			f.transfer()
+			f.transfer()
+		}
+	}, "PushfleetElections")
 	f.nodes["c"].kill()
 	watch("a node that is killed", "PushfleetNodeDown", "PushfleetNodeDead")
 	f.keepers[1].kill()
@@ -203,7 +238,9 @@ func (f *fleet) smallNode() {
 	}
 	// So many that scrapes still find a descriptor: at the end of them the node
 	// would be down rather than short of descriptors.
-	conns := 185 - int(f.metric("d", "pushd_fds "))
+	open := 0.0
+	eventually(f.t, "d tells of its descriptors", func() bool { open = f.metric("d", "pushd_fds "); return open > 0 })
+	conns := 185 - int(open)
 	f.load("d", "flood", "--conns", strconv.Itoa(conns), "--ramp", "100/s", "--for", "10m")
 }
 
@@ -250,8 +287,8 @@ func (f *fleet) restarts(node string, times int) {
 		f.nodes[node].kill()
 		p := f.launch(node, following()...)
 		p.answers(f.t, "http://"+private(node)+"/readyz")
-		began := f.metric(node, "process_start_time_seconds ")
 		eventually(f.t, "Prometheus has seen the new start", func() bool {
+			began := f.metric(node, "process_start_time_seconds ")
 			n, _ := server{"Prometheus", "http://127.0.0.1:9090"}.samples(f.t,
 				`process_start_time_seconds{instance="`+private(node)+`"} == `+stamp(time.UnixMilli(int64(began*1e3))), 4*time.Second)
 			return n > 0
@@ -259,9 +296,12 @@ func (f *fleet) restarts(node string, times int) {
 	}
 }
 
-// transfer has the keepers change their leader.
+// transfer has the keepers change their leader. They may be about to by
+// themselves.
 func (f *fleet) transfer() {
-	f.ctl("keeper", "transfer")
+	if out, err := f.tryCtl("keeper", "transfer"); err != nil {
+		f.t.Logf("keeper transfer: %v: %s", err, out)
+	}
 	eventually(f.t, "a keeper leads", func() bool {
 		resp, err := http.Get("http://" + keeperAPI(0) + "/readyz")
 		if err != nil {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -77,13 +78,23 @@ func (f *fleet) state(name string) string { return filepath.Join(f.dir, "state-"
 // ctl runs pushctl against the two keepers.
 func (f *fleet) ctl(args ...string) string {
 	f.t.Helper()
-	return run(f.t, f.program("pushctl"), append([]string{"--keeper", keeperAPI(0) + "," + keeperAPI(1)}, args...)...)
+	out, err := f.tryCtl(args...)
+	if err != nil {
+		f.t.Fatalf("pushctl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// tryCtl is ctl for what may fail.
+func (f *fleet) tryCtl(args ...string) (string, error) {
+	out, err := exec.Command(f.program("pushctl"), append([]string{"--timeout", "30s", "--keeper", keeperAPI(0) + "," + keeperAPI(1)}, args...)...).CombinedOutput()
+	return string(out), err
 }
 
 // ctlOf runs pushctl against the keeper inside a node.
 func (f *fleet) ctlOf(node string, args ...string) string {
 	f.t.Helper()
-	return run(f.t, f.program("pushctl"), append([]string{"--keeper", fmt.Sprintf("127.0.0.1:%d", port(node)+2)}, args...)...)
+	return run(f.t, f.program("pushctl"), append([]string{"--timeout", "30s", "--keeper", fmt.Sprintf("127.0.0.1:%d", port(node)+2)}, args...)...)
 }
 
 // load puts load on a node until the test ends.

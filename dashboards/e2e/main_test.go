@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds every wait for something that must happen.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // insideEnv tells the second start of this program that it is in the namespace.
 const insideEnv = "DASHBOARDS_E2E_INSIDE"

@@ -113,30 +113,28 @@ func (s server) samples(t *testing.T, expr string, span time.Duration) (n int, s
 
 func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', 3, 64) }
 
-// firing returns the names of the alerts that fire now.
-func (s server) firing(t *testing.T) map[string]bool {
+// fired returns the names of the alerts that fire or have fired since a moment,
+// however shortly.
+func (s server) fired(t *testing.T, since time.Time) map[string]bool {
 	t.Helper()
-	resp, err := http.Get(s.url + "/api/v1/alerts")
+	expr := fmt.Sprintf(`max by (alertname) (last_over_time(ALERTS{alertstate="firing"}[%dms]))`, max(1, time.Since(since).Milliseconds()))
+	resp, err := http.PostForm(s.url+"/api/v1/query", url.Values{"query": {expr}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	var a struct {
-		Data struct {
-			Alerts []struct {
-				Labels map[string]string
-				State  string
-			}
+		Status, Error string
+		Data          struct {
+			Result []struct{ Metric map[string]string }
 		}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
-		t.Fatal(err)
+	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil || a.Status != "success" {
+		t.Fatalf("%s: %s %v", expr, a.Error, err)
 	}
 	out := map[string]bool{}
-	for _, one := range a.Data.Alerts {
-		if one.State == "firing" {
-			out[one.Labels["alertname"]] = true
-		}
+	for _, one := range a.Data.Result {
+		out[one.Metric["alertname"]] = true
 	}
 	return out
 }

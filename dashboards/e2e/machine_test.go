@@ -1,0 +1,75 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// From these on alerts may fire though nothing is wrong with the fleet: shares
+// of the last ten seconds in which somebody waited for a processor or a disk, in
+// percent, and a time in which nothing ran. Keepers elect another leader after a
+// quarter of a second.
+const (
+	busyCPU  = 60
+	busyDisk = 30
+	stallMin = 200 * time.Millisecond
+	stallAge = 30 * time.Second // what the rules look back at, at most
+)
+
+// machine is watched for trouble of its own.
+type machine struct{ stalled atomic.Int64 } // when nothing ran last, in ns since 1970
+
+// watchMachine watches until the test ends.
+func watchMachine(t *testing.T) *machine {
+	m := &machine{}
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() { // ended by the cleanup
+		defer close(done)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+			}
+			now := time.Now()
+			if now.Sub(last) > stallMin {
+				m.stalled.Store(now.UnixNano())
+			}
+			last = now
+		}
+	}()
+	t.Cleanup(func() { close(over); <-done })
+	return m
+}
+
+// trouble says what is wrong with the machine, "" if nothing is.
+func (m *machine) trouble() string {
+	if ago := time.Since(time.Unix(0, m.stalled.Load())); ago < stallAge {
+		return fmt.Sprintf("the machine stood still %.0f s ago", ago.Seconds())
+	}
+	for what, most := range map[string]float64{"cpu": busyCPU, "io": busyDisk} {
+		if p := pressure(what); p > most {
+			return fmt.Sprintf("the machine is busy, somebody waits for %s %.0f %% of the time", what, p)
+		}
+	}
+	return ""
+}
+
+// pressure is that share; 0 where the kernel does not tell.
+func pressure(of string) (percent float64) {
+	b, err := os.ReadFile("/proc/pressure/" + of)
+	if err != nil {
+		return 0
+	}
+	if _, err := fmt.Sscanf(string(b), "some avg10=%f", &percent); err != nil {
+		return 0
+	}
+	return percent
+}
