@@ -45,13 +45,24 @@ type Publisher struct {
 // answers, on a goroutine that ends with Close or ctx; each asks for one
 // answer per message instead of counts every 50 ms.
 func (c *Client) Publish(ctx context.Context, each bool, onResult func(PublishResult)) *Publisher {
-	r, w := io.Pipe()
-	p := &Publisher{w: bufio.NewWriterSize(w, 64<<10), pipe: w, done: make(chan struct{})}
 	q := url.Values{}
 	if each {
 		q.Set("results", "each")
 	}
-	go func() {
+	return c.publish(ctx, q, onResult)
+}
+
+// PublishStrict is Publish with counts, and each line that the node refuses is
+// answered before it is counted, not only the first 100: the node waits for
+// onResult.
+func (c *Client) PublishStrict(ctx context.Context, onResult func(PublishResult)) *Publisher {
+	return c.publish(ctx, url.Values{"results": {"refused"}}, onResult)
+}
+
+func (c *Client) publish(ctx context.Context, q url.Values, onResult func(PublishResult)) *Publisher {
+	r, w := io.Pipe()
+	p := &Publisher{w: bufio.NewWriterSize(w, 64<<10), pipe: w, done: make(chan struct{})}
+	go func() { // ended by Close or ctx
 		defer close(p.done)
 		p.last, p.err = c.publishStream(ctx, q, r, onResult)
 		// A sender that is still writing must learn that nobody reads.

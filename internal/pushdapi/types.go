@@ -379,7 +379,7 @@ type Result struct {
 // line before, or, with ?results=each, of one line.
 type PublishResult struct {
 	Lines uint64 `json:"lines,omitempty"`
-	Line  uint64 `json:"line,omitempty"` // with results=each or an error: 1-based
+	Line  uint64 `json:"line,omitempty"` // with results=each, or of a line that was refused: 1-based
 	ID    string `json:"id,omitempty"`
 	Result
 	Error string `json:"error,omitempty"`

@@ -15,7 +15,8 @@ import (
 
 const (
 	resultsEvery  = 50 * time.Millisecond
-	errorsMax     = 100              // bad lines reported one by one
+	errorsMax     = 100              // bad lines reported one by one, if not all are asked for
+	errorsBytes   = 64 << 10         // of such reports that wait; then reading waits
 	resultTimeout = 10 * time.Second // for a publisher that does not read
 )
 
@@ -27,11 +28,13 @@ type totals struct {
 
 // results answers a stream: counts at most every 50 ms, driven by a timer that
 // runs only while there is something new, and bad lines at once. A publisher
-// that reads no results loses them and is not held up.
+// that reads no results loses them and is not held up, but for resultTimeout if
+// it has asked for all bad lines.
 type results struct {
 	conn    net.Conn
 	out     io.Writer
 	receipt *receipt.Receipt
+	allBad  bool // static: ?results=refused
 
 	writing sync.Mutex // one writer at a time; before mu
 	failed  bool       // guarded by writing: no answer gets through any more
@@ -68,9 +71,19 @@ func (w *results) badLine(line uint64, why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now.lines++
-	if w.bad++; w.bad <= errorsMax {
+	if w.bad++; w.allBad || w.bad <= errorsMax {
 		w.errs = appendResult(w.errs, &pushdapi.PublishResult{Line: line, Error: why.Error()})
 		w.arm(0)
+	}
+}
+
+// relieve writes reports of bad lines if many wait, before more are read.
+func (w *results) relieve() {
+	w.mu.Lock()
+	many := len(w.errs) >= errorsBytes
+	w.mu.Unlock()
+	if many {
+		w.fire()
 	}
 }
 
@@ -83,7 +96,7 @@ func (w *results) arm(d time.Duration) {
 	w.timer.Reset(d)
 }
 
-// fire writes what is new, on the timer's goroutine.
+// fire writes what is new, on the timer's goroutine or for relieve.
 func (w *results) fire() {
 	w.writing.Lock()
 	defer w.writing.Unlock()
@@ -150,7 +163,7 @@ func (w *results) finish(failure string) {
 	t.Pending = w.receipt.Pending()
 	if failure == "" && w.bad > 0 {
 		failure = fmt.Sprintf("%d of %d lines were not accepted", w.bad, t.lines)
-		if w.bad > errorsMax {
+		if w.bad > errorsMax && !w.allBad {
 			failure += fmt.Sprintf("; the first %d were reported", errorsMax)
 		}
 	}

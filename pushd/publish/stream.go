@@ -78,8 +78,10 @@ func (p *Publisher) servePublish(w http.ResponseWriter, r *http.Request) {
 	_ = conn.SetDeadline(time.Time{}) // net/http's
 	p.track(conn)
 	defer p.untrack(conn)
-	s := &stream{p: p, wait: wait, single: r.URL.Query().Get("results") == "each",
+	asked := r.URL.Query().Get("results")
+	s := &stream{p: p, wait: wait, single: asked == "each",
 		lineMax: int(p.Knobs.MessageBytes.Get()) + lineExtra, batch: p.newBatch(), results: newResults(conn, rcpt)}
+	s.results.allBad = asked == "refused"
 	s.frame = unframer{chunked: slices.Contains(r.TransferEncoding, "chunked"), left: max(0, r.ContentLength)}
 	s.frame.done = !s.frame.chunked && s.frame.left == 0
 	s.in = reader(conn)
@@ -130,6 +132,7 @@ func (s *stream) run() (failure string) {
 			if err := s.take(s.buf[s.end : s.end+n]); err != nil {
 				return err.Error()
 			}
+			s.results.relieve()
 		}
 		if err != nil && !s.frame.done {
 			return s.ended(err)

@@ -85,6 +85,42 @@ func TestStreamBadLines(t *testing.T) {
 	}
 }
 
+// Whoever asks for it is told of each line that is not accepted, also when they
+// are more than may wait to be told.
+func TestStreamTellsOfAllRefused(t *testing.T) {
+	r := newRig(t)
+	const lines = 20_000
+	var body strings.Builder
+	for i := range lines {
+		if i%4 == 3 {
+			body.WriteString(`{"user":"bob","data":1}` + "\n")
+		} else {
+			body.WriteString("x\n")
+		}
+	}
+	last, all := published(t, r.server(t).URL, "?results=refused", strings.NewReader(body.String()))
+	told, next, counted := 0, uint64(1), uint64(0)
+	for _, l := range all {
+		switch {
+		case l.Line > 0:
+			if told++; l.Line != next || l.Error == "" {
+				t.Fatalf("told of line %d, want %d: %q", l.Line, next, l.Error)
+			}
+			if next++; next%4 == 0 {
+				next++
+			}
+		case !l.Done:
+			counted += l.Lines
+		}
+		if counted >= next { // who counts must have heard of the bad ones before
+			t.Fatalf("%d lines counted, and told of the bad ones before %d", counted, next)
+		}
+	}
+	if told != lines*3/4 || last.Delivered != lines/4 || last.Error != "15000 of 20000 lines were not accepted" {
+		t.Errorf("told of %d, last %+v", told, last)
+	}
+}
+
 func TestStreamEach(t *testing.T) {
 	r := newRig(t)
 	_, all := published(t, r.server(t).URL, "?results=each", strings.NewReader(
