@@ -25,10 +25,6 @@ const (
 // has broken.
 const retryAfter = 500 * time.Millisecond
 
-// refusedMax is when a stream is ended and another begun: a node tells of the
-// first 100 lines that it refuses only.
-const refusedMax = 50
-
 // sender posts messages to the shadow: those to users and groups in a stream,
 // so that they keep their order, those to everybody each by itself.
 type sender struct {
@@ -42,7 +38,7 @@ type sender struct {
 	lines   uint64 // of this stream so far
 	acked   uint64 // of them
 	settled uint64 // of them, those of messages that are in the books
-	refused int    // of them
+	refused bool   // one of them was, and that was logged
 	stream  int    // its number: answers of an older one mean nothing
 	downTo  int64  // ns since Driver.base: until then nobody is asked
 	closed  bool
@@ -173,14 +169,14 @@ func (s *sender) write(ctx context.Context) {
 	for ctx.Err() == nil {
 		lines, number, closed := s.take()
 		if len(lines) > 0 && p == nil {
-			p = s.d.opts.Shadow.Publish(ctx, false, func(r pushdapi.PublishResult) { s.answer(number, r) })
+			p = s.d.opts.Shadow.PublishStrict(ctx, func(r pushdapi.PublishResult) { s.answer(number, r) })
 		}
 		if len(lines) > 0 && writeTo(p, lines) != nil {
 			s.lose(p)
 			p = nil
 			continue
 		}
-		if p != nil && (closed || s.worn()) {
+		if p != nil && closed {
 			s.lose(p)
 			p = nil
 		}
@@ -226,55 +222,25 @@ func (s *sender) take() (lines []byte, stream int, closed bool) {
 	return lines, s.stream, s.closed && len(s.out) == 0
 }
 
-// worn tells that a stream has refused so much that another one is due.
-func (s *sender) worn() bool {
-	s.d.mu.Lock()
-	defer s.d.mu.Unlock()
-	return s.refused >= refusedMax
-}
-
 // lose ends a stream. What it has not answered by then, by its last line, is
-// lost; after an error what was not written yet too.
+// lost.
 func (s *sender) lose(p *pushdapi.Publisher) {
 	_, err := p.Close()
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
-	kept, w := len(s.sent), s.d.unanswered(dropLost)
-	if err == nil { // lines that were added meanwhile belong to the next stream
-		kept, w = s.unwritten(), dropLost
-	}
-	for range s.sent[:kept] {
+	w := s.d.unanswered(dropLost)
+	for range s.sent {
 		s.d.books.settle(teewire.KindPublish, w)
 	}
-	s.restart(kept)
+	s.sent, s.out = nil, s.out[:0]
+	s.lines, s.acked, s.settled, s.refused = 0, 0, 0, false
+	s.stream++
 	if err != nil {
-		s.out = s.out[:0]
 		s.downTo = s.d.now() + int64(retryAfter)
 		if w == dropLost { // behind the end nothing is compared
 			s.exclude(err)
 		}
 	}
-}
-
-// unwritten is the index of the first message whose lines are still in out.
-func (s *sender) unwritten() int {
-	rest := uint64(bytes.Count(s.out, []byte{'\n'}))
-	return sort.Search(len(s.sent), func(i int) bool { return s.sent[i].last > s.lines-rest })
-}
-
-// restart counts the lines of the messages from this index on anew.
-func (s *sender) restart(from int) {
-	base := s.lines
-	if from < len(s.sent) {
-		base = s.lines - uint64(bytes.Count(s.out, []byte{'\n'}))
-	}
-	s.sent = slices.Delete(s.sent, 0, from)
-	for i := range s.sent {
-		s.sent[i].last -= base
-	}
-	s.lines -= base
-	s.acked, s.settled, s.refused = 0, 0, 0
-	s.stream++
 }
 
 func (s *sender) exclude(err error) {
@@ -319,15 +285,13 @@ func (s *sender) settle(p *post) {
 
 // refuse marks a message of which the shadow has refused a line.
 func (s *sender) refuse(r pushdapi.PublishResult) {
-	if s.refused++; s.refused == 1 {
+	if !s.refused {
 		s.d.log.Warn("the shadow refused a message", "error", r.Error)
+		s.refused = true
 	}
 	i := sort.Search(len(s.sent), func(i int) bool { return s.sent[i].last >= r.Line })
 	if i < len(s.sent) {
 		s.sent[i].refused = true
-	}
-	if s.refused >= refusedMax {
-		s.poke()
 	}
 }
 
