@@ -76,7 +76,7 @@ func (d *Driver) open(rec *record) {
 		c.owedBytes, c.owedFrames = d.between, o.Queued
 	}
 	d.conns[o.Conn] = c
-	if slices.ContainsFunc(o.Users, func(u string) bool { return d.users[u] }) {
+	if d.anyTorn(o.Users) {
 		d.refuse(c, dropTorn)
 		return
 	}
@@ -303,7 +303,7 @@ func (d *Driver) forget(c *mirrored) {
 
 // close replays the end of a connection.
 func (d *Driver) close(rec *record) {
-	c := d.conns[rec.conn]
+	c := d.find(rec.conn)
 	if c == nil {
 		d.books.drop(rec.kind, dropUnknown)
 		return

@@ -60,6 +60,7 @@ type Driver struct {
 	conns    map[uint64]*mirrored
 	excluded []*mirrored     // left with a hole, the oldest first
 	users    map[string]bool // torn
+	tearing  bool            // connections of torn users may be open
 	slots    []slot
 	free     []int32
 	resting  resting
@@ -329,6 +330,7 @@ func (d *Driver) turn() (wait time.Duration, done bool) {
 	d.messages.poke()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.tearUsers()
 	wait = time.Second
 	if first, ok := d.queue.first(); ok {
 		wait = time.Duration(d.clock.due(first) - d.now())

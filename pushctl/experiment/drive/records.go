@@ -46,7 +46,7 @@ func (d *Driver) in(rec *record) {
 // known returns a connection that is open or being opened, or why its records
 // are dropped.
 func (d *Driver) known(id uint64) (*mirrored, why) {
-	c := d.conns[id]
+	c := d.find(id)
 	switch {
 	case c == nil:
 		return nil, dropUnknown
@@ -120,14 +120,36 @@ func (d *Driver) tornBy(rec *record) {
 }
 
 // tearUser excludes a user for good: a message was lost that production
-// delivered.
+// delivered. Its connections leave when they are next met, or at the end of the
+// turn, in one walk for all users.
 func (d *Driver) tearUser(user string) {
-	if len(d.users) < tornMax {
-		d.users[user] = true // or its messages reach nobody, which is only not told apart
+	if len(d.users) < tornMax { // or its messages reach nobody, which is only not told apart
+		d.users[user], d.tearing = true, true
 	}
+}
+
+// find returns the connection of a number, nil if there is none.
+func (d *Driver) find(id uint64) *mirrored {
+	c := d.conns[id]
+	if d.tearing && c != nil && c.live() && d.anyTorn(c.users) {
+		d.tear(id, dropTorn)
+	}
+	return c
+}
+
+// tearUsers ends the connections of users who were torn in this turn.
+func (d *Driver) tearUsers() {
+	if !d.tearing {
+		return
+	}
+	d.tearing = false
 	for id, c := range d.conns {
-		if c.state != stateOver && slices.Contains(c.users, user) {
+		if c.live() && d.anyTorn(c.users) {
 			d.tear(id, dropTorn)
 		}
 	}
+}
+
+func (d *Driver) anyTorn(users []string) bool {
+	return slices.ContainsFunc(users, func(u string) bool { return d.users[u] })
 }
