@@ -22,7 +22,7 @@ type Options struct {
 	Speed      float64          // of the clock, for files; 0 is 1
 	LateMax    time.Duration    // a record later than that is dropped (late); 0 is 2 s
 	ConnsMax   int              // connections held at most; 0 is 100,000, or fewer if this machine cannot hold so many
-	Window     int              // bytes that the kernel takes for a client that does not read; 0 is 16 KiB
+	Window     int              // bytes that the kernel takes for a client that does not read; 0 is 16 KiB, see pace.go
 
 	// Token makes a JWT with the first user as its subject, the others as its
 	// logins, and the groups; nil: the shadow asks for none.

@@ -56,6 +56,13 @@ func (c *mirrored) earned(rec *record) uint32 {
 // bufferBytes is how much lies between the shadow and a client with that
 // window that does not read, where the shadow's socket takes unsent bytes more
 // than it may send: measured, of 16 KiB the kernel takes half as much again.
+//
+// A smaller window would pace more tightly and make the shadow do what
+// production does not: with 4 KiB, 18 KiB less lie between, and bursts to
+// clients that read at once cost twice the processor time and find the socket
+// full three times as often. And when a client has stopped reading production
+// cannot tell before its own socket is full: the window that TCP_INFO shows
+// stays as it is, or grows, until the client's buffer is half full.
 func bufferBytes(unsent int64, window int) uint32 {
 	return uint32(min(max(unsent, 0), math.MaxInt32)) + uint32(window+window/2)
 }
