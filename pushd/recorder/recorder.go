@@ -124,8 +124,11 @@ func New(c Config) *Recorder {
 }
 
 // Start begins to record. What does not work is told by State and the log; a
-// node serves without its recorder.
-func (r *Recorder) Start() { r.done.Go(r.run) } // ended by Close
+// node serves without its recorder. Knobs that change from now on are marked.
+func (r *Recorder) Start() {
+	r.changes = newChanges(r.c.Registry)
+	r.done.Go(r.run) // ended by Close
+}
 
 // Close ends recording.
 func (r *Recorder) Close() {
@@ -136,7 +139,6 @@ func (r *Recorder) Close() {
 func (r *Recorder) run() {
 	defer r.end()
 	r.sampler.open(r.c.proc)
-	r.changes = newChanges(r.c.Registry)
 	timer := time.NewTimer(r.due(time.Now()))
 	defer timer.Stop()
 	for {
