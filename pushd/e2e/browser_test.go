@@ -43,14 +43,14 @@ func TestBrowser(t *testing.T) {
 	t.Run("CloseCodes", func(t *testing.T) { browserCloses(t, n, d) })
 }
 
-// browserResumes cuts the EventSource off; it comes back by itself.
+// browserResumes cuts the EventSource off; it comes back by itself, after a
+// second.
 func browserResumes(t *testing.T, n *process, d *driver) {
-	kick(t, n.API, "b-sse")
+	cutOff(t, n.API, "b-sse")
 	if e := d.next("sse", "control"); !strings.Contains(string(e.Frame), `"code":4001`) {
 		t.Errorf("before the end: %s, want close 4001", e.Frame)
 	}
-	offline(t, n.API, "b-sse")
-	pushNumbers(t, n.API, "b-sse", 21, 25, true)
+	pushAway(t, n.API, "b-sse", 21, 25)
 	d.next("sse", "open")
 	pushNumbers(t, n.API, "b-sse", 26, 30, false)
 	id := ""

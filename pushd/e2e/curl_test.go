@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -11,10 +10,11 @@ import (
 	"time"
 )
 
-// curl runs curl until the test ends and gives the lines it prints.
+// curl runs curl until the test ends, or for ten minutes, and gives the lines it
+// prints.
 func curl(t *testing.T, args ...string) <-chan string {
 	t.Helper()
-	cmd := exec.Command(tool(t, "curl"), append([]string{"-sS", "-N", "--max-time", "60"}, args...)...)
+	cmd := exec.Command(tool(t, "curl"), append([]string{"-sS", "-N", "--max-time", "600"}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -80,15 +80,8 @@ func TestCurlSSE(t *testing.T) {
 			t.Fatalf("resumed behind 15: got %d, want %d", got, want)
 		}
 	}
-	kickBoth(t, n, "a")
+	kickAll(t, n.API, "a", 2)
 	line(t, lines, "event: close")
-}
-
-func kickBoth(t *testing.T, n *process, user string) {
-	t.Helper()
-	if k, err := n.API.KickUser(context.Background(), user); err != nil || k != 2 {
-		t.Errorf("kick: %d, %v; want 2", k, err)
-	}
 }
 
 func TestCurlStream(t *testing.T) {

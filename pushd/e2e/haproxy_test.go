@@ -38,13 +38,20 @@ func startHAProxy(t *testing.T) *haproxy {
 	dir := shortDir(t)
 	var pair string
 	h.ca, pair = certificate(t, dir)
-	h.tcp, h.http = freeAddr(t), freeAddr(t)
+	var tcp, http *os.File
+	h.tcp, tcp = listener(t)
+	h.http, http = listener(t)
+	start := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(program, args...)
+		cmd.ExtraFiles = []*os.File{tcp, http} // 3 and 4
+		return cmd
+	}
 	text, err := os.ReadFile("haproxy.cfg")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := string(text)
-	for _, r := range [][2]string{{"bind :443 ", "bind " + h.tcp + " "}, {"bind :8443 ", "bind " + h.http + " "},
+	for _, r := range [][2]string{{"bind :443 ", "bind fd@3 "}, {"bind :8443 ", "bind fd@4 "},
 		{"/etc/haproxy/push.pem", pair}, {"server node1 127.0.0.1:7402 ", "server node1 " + h.node.client[1] + " "}} {
 		if !strings.Contains(cfg, r[0]) {
 			t.Fatalf("haproxy.cfg has no %q", r[0])
@@ -55,10 +62,10 @@ func startHAProxy(t *testing.T) *haproxy {
 	if err := os.WriteFile(file, []byte(cfg), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(program, "-c", "-f", file).CombinedOutput(); err != nil || strings.Contains(string(out), "WARNING") {
+	if out, err := start("-c", "-f", file).CombinedOutput(); err != nil || strings.Contains(string(out), "WARNING") {
 		t.Fatalf("haproxy -c: %v\n%s", err, out)
 	}
-	cmd := exec.Command(program, "-db", "-f", file)
+	cmd := start("-db", "-f", file)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -68,27 +75,25 @@ func startHAProxy(t *testing.T) *haproxy {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for _, addr := range []string{h.tcp, h.http} {
-		eventually(t, "haproxy listens", func() bool {
-			c, err := net.Dial("tcp", addr)
-			if err == nil {
-				c.Close()
-			}
-			return err == nil
-		})
-	}
+	tcp.Close() // or clients would wait for ever for one that has ended
+	http.Close()
 	return h
 }
 
-// freeAddr is an address that nobody uses now.
-func freeAddr(t testing.TB) string {
+// listener is an address with the socket that listens there: whoever comes
+// before HAProxy is up waits in it, and nobody else can have the port.
+func listener(t *testing.T) (addr string, f *os.File) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	defer l.Close() // f is a copy
+	if f, err = l.(*net.TCPListener).File(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return l.Addr().String(), f
 }
 
 // certificate makes a self-signed one for 127.0.0.1: a file with it, and a file
@@ -153,11 +158,7 @@ func TestHAProxyWebSocket(t *testing.T) {
 // connected.
 func wantPeer(t *testing.T, n *process, user, ip string) {
 	t.Helper()
-	u, err := n.API.User(context.Background(), user)
-	if err != nil || len(u.Sessions) != 1 {
-		t.Fatalf("user %s: %+v, %v", user, u, err)
-	}
-	c, err := n.API.Conn(context.Background(), u.Sessions[0].Conn)
+	c, err := n.API.Conn(context.Background(), session(t, n.API, user).Conn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,13 +207,13 @@ func TestProxyHeaderIsDemanded(t *testing.T) {
 	n := startPushd(t, "--listen-proxy", "127.0.0.1:0", "--proxy-trusted", "127.0.0.77")
 	f := func(source, first string) {
 		t.Helper()
+		before := closedBy(t, n.API, "proxy")
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: patience}
 		c, err := d.Dial("tcp", n.client[1])
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		before := closedBy(t, n.API, "proxy")
 		fmt.Fprintf(c, "%sGET /connect?user=a HTTP/1.1\r\nHost: x\r\n\r\n", first)
 		eventually(t, "closed with reason proxy", func() bool { return closedBy(t, n.API, "proxy") > before })
 	}
@@ -224,9 +225,5 @@ func TestProxyHeaderIsDemanded(t *testing.T) {
 // closedBy is how many connections the node has closed for a reason.
 func closedBy(t testing.TB, api *pushdapi.Client, reason string) uint64 {
 	t.Helper()
-	s, err := api.Stats(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.ClosedBy[reason]
+	return statsOf(t, api).ClosedBy[reason]
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"testing"
-	"time"
 
 	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
@@ -28,27 +27,17 @@ func TestConnectsLeaveNothing(t *testing.T) {
 			before = empty(t, n)
 		}
 	}
-	after := empty(t, n)
+	// What a busy machine has not cleared away yet is no leak.
+	var after figures
+	eventually(t, "the node is as before", func() bool {
+		after = empty(t, n)
+		return after.within(before)
+	}, func() string { return fmt.Sprintf("after turn 1: %+v, after turn %d: %+v", before, turns, after) })
 	if opened < turns*conns {
 		t.Errorf("%d connections were opened, want %d", opened, turns*conns)
 	}
 	t.Logf("after turn 1:  %+v", before)
 	t.Logf("after turn %d: %+v", turns, after)
-	if after.goroutines > before.goroutines+5 {
-		t.Errorf("goroutines: %d, then %d", before.goroutines, after.goroutines)
-	}
-	if after.fds > before.fds+5 {
-		t.Errorf("file descriptors: %d, then %d", before.fds, after.fds)
-	}
-	// Records are kept for reuse: what counts is the most that each loop ever had,
-	// and the kernel does not spread connections evenly. A leak would make it ten
-	// times as much.
-	if after.slab > before.slab*3/2 {
-		t.Errorf("bytes outside the heap: %d, then %d", before.slab, after.slab)
-	}
-	if after.heap > before.heap+4<<20 {
-		t.Errorf("heap: %d bytes, then %d", before.heap, after.heap)
-	}
 }
 
 // connectMany opens connections, sends a message to each and closes them.
@@ -66,8 +55,9 @@ func connectMany(t *testing.T, n *process, turn, conns int) int64 {
 			t.Fatal(err)
 		}
 	}
-	// A poll that has been answered is away for a moment.
-	if r, err := pub.Close(); err != nil || r.Delivered+r.Kept != uint64(conns) {
+	// A poll that has been answered is away for a moment, and a message that meets
+	// its end is gone for that request only.
+	if r, err := pub.Close(); err != nil || r.Delivered+r.Kept+r.Dropped["gone"] != uint64(conns) {
 		t.Errorf("published: %+v, %v", r, err)
 	}
 	eventually(t, "every client has its message", func() bool { return h.Received() >= int64(conns) })
@@ -87,6 +77,15 @@ type figures struct {
 	goroutines int
 	fds        int64
 	slab, heap int64
+}
+
+// within tells whether there is hardly more than before.
+func (f *figures) within(before figures) bool {
+	// Records are kept for reuse: what counts is the most that each loop ever had,
+	// and the kernel does not spread connections evenly. A leak would make it ten
+	// times as much.
+	return f.goroutines <= before.goroutines+5 && f.fds <= before.fds+5 &&
+		f.slab <= before.slab*3/2 && f.heap <= before.heap+4<<20
 }
 
 // empty waits until nothing is left of users, groups and messages, and returns
@@ -125,11 +124,19 @@ func collect(t *testing.T, n *process) {
 
 func stats(t testing.TB, n *process) *pushdapi.Stats {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	s, err := n.API.Stats(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return statsOf(t, n.API)
+}
+
+// statsOf asks for a node's figures until all its loops have told theirs: of a
+// loop that is silent nothing is counted.
+func statsOf(t testing.TB, api *pushdapi.Client) (s *pushdapi.Stats) {
+	t.Helper()
+	eventually(t, "all loops tell their figures", func() bool {
+		var err error
+		if s, err = api.Stats(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return len(s.SilentLoop) == 0
+	})
 	return s
 }

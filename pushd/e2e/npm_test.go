@@ -164,11 +164,10 @@ func TestNpmEventSource(t *testing.T) {
 		if round == 2 {
 			break
 		}
-		kick(t, n.API, "a")
+		cutOff(t, n.API, "a") // for a second
 		if e := d.next("es", "control"); !strings.Contains(string(e.Frame), `"close"`) {
 			t.Errorf("round %d ends with %s", round, e.Frame)
 		}
-		offline(t, n.API, "a")
-		pushNumbers(t, n.API, "a", next, next+4, true)
+		pushAway(t, n.API, "a", next, next+4)
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // patience bounds every wait for something that must happen. It is far above
 // what any of them takes, because machines are busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // process is a pushd that runs as a program.
 type process struct {
@@ -172,12 +172,18 @@ func shortDir(t testing.TB) string {
 	return dir
 }
 
-// eventually waits until f is true.
-func eventually(t testing.TB, what string, f func() bool) {
+// eventually waits until f is true; show tells what is in its way.
+func eventually(t testing.TB, what string, f func() bool, show ...func() string) {
 	t.Helper()
-	for end := time.Now().Add(patience); !f(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("did not happen within %s: %s", patience, what)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !f(); <-tick.C {
+		if time.Now().Before(end) {
+			continue
 		}
+		for _, f := range show {
+			t.Log(f())
+		}
+		t.Fatalf("did not happen within %s: %s", patience, what)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // ctl runs pushctl against a node and wants it to work.
 func ctl(t testing.TB, n *process, args ...string) string {
 	t.Helper()
-	out, code := pushctl(t, append([]string{"--node", n.admin}, args...)...)
+	out, code := pushctl(t, append([]string{"--node", n.admin, "--timeout", patience.String()}, args...)...)
 	if code != 0 {
 		t.Fatalf("pushctl %s: exit %d\n%s", strings.Join(args, " "), code, out)
 	}
@@ -51,19 +51,15 @@ func TestPushctlFindsTheSlowReader(t *testing.T) {
 	startHerd(t, n.client[0], swarm.Options{Conns: 1, Profiles: swarm.Mix[swarm.Profile]{{What: swarm.Stalled, Part: 1}},
 		User: func(int) string { return "sleeper" }})
 	data := json.RawMessage(`"` + strings.Repeat("x", 4000) + `"`)
-	backlog := func() *pushdapi.UserInfo {
+	backlog := func() pushdapi.ConnRow {
 		for range 20 {
 			if _, err := n.API.Send(context.Background(), pushdapi.Send{User: "sleeper", Data: data}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		u, err := n.API.User(context.Background(), "sleeper")
-		if err != nil || len(u.Sessions) != 1 {
-			t.Fatalf("sleeper: %+v, %v", u, err)
-		}
-		return u
+		return session(t, n.API, "sleeper")
 	}
-	eventually(t, "the sleeper has a backlog", func() bool { return backlog().Sessions[0].Queued > 150 })
+	eventually(t, "the sleeper has a backlog", func() bool { return backlog().Queued > 150 })
 	pub := n.API.Publish(context.Background(), false, nil) // the others have traffic, too
 	for i := range 2000 {
 		m := numbered("u-"+itoa(i%conns), i+1)
@@ -74,6 +70,7 @@ func TestPushctlFindsTheSlowReader(t *testing.T) {
 	if _, err := pub.Close(); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the others have all", func() bool { return stats(t, n).Queued.Conns == 1 })
 
 	var top pushdapi.Top
 	for _, by := range []string{"wait", "queued", "bytes", "drain"} {
@@ -142,11 +139,7 @@ func TestPushctlKnob(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		u, err := n.API.User(context.Background(), "sleeper")
-		if err != nil || len(u.Sessions) != 1 {
-			t.Fatalf("%+v, %v", u, err)
-		}
-		return u.Sessions[0].Queued
+		return session(t, n.API, "sleeper").Queued
 	}
 	eventually(t, "more than 16 wait", func() bool { return queued() > 100 })
 	out := ctl(t, n, "knob", "set", "--local", "queue.messages_max", "16", "--why", "a test")
