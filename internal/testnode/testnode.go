@@ -16,6 +16,10 @@ import (
 	"pushfleet/pushd/node"
 )
 
+// patience bounds every wait for something that must happen. It is far above
+// what any of them takes, because machines are busy.
+const patience = time.Minute
+
 // Node is a running node and a client for its API.
 type Node struct {
 	*node.Node
@@ -35,7 +39,7 @@ func Embedded(c *Config) {
 
 // Keeper asks the keeper inside an Embedded node.
 func (n *Node) Keeper() *keeperapi.Client {
-	c := keeperapi.NewClient([]string{n.KeeperSocket()}, keeperapi.ClientOptions{Timeout: 10 * time.Second, Who: "test"})
+	c := keeperapi.NewClient([]string{n.KeeperSocket()}, keeperapi.ClientOptions{Timeout: patience, Who: "test"})
 	n.t.Cleanup(c.Close)
 	return c
 }
@@ -54,7 +58,8 @@ func Start(t testing.TB, edit func(*Config)) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Node{Node: n, t: t, state: state, API: pushdapi.New(n.PrivateAddr(), pushdapi.Options{})}
+	s := &Node{Node: n, t: t, state: state, API: pushdapi.New(n.PrivateAddr(), pushdapi.Options{Timeout: patience})}
+	t.Cleanup(s.API.Close)
 	t.Cleanup(s.Stop)
 	return s
 }
@@ -101,7 +106,7 @@ func start(t testing.TB, edit func(*Config)) (*node.Node, error) {
 
 // Stop ends the node; it is called at the test's end anyway.
 func (n *Node) Stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := n.Node.Stop(ctx); err != nil {
 		n.t.Errorf("stop: %v", err)
@@ -114,26 +119,29 @@ func (n *Node) StateDir() string { return n.state }
 // Client is the address that clients connect to.
 func (n *Node) Client() string { return n.ClientAddrs()[0] }
 
-// Stats asks the node for its figures.
-func (n *Node) Stats() *pushdapi.Stats {
+// Stats asks the node for its figures, until all loops have told theirs.
+func (n *Node) Stats() (s *pushdapi.Stats) {
 	n.t.Helper()
-	s, err := n.API.Stats(context.Background())
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	n.Eventually("all loops tell their figures", func(got *pushdapi.Stats) bool {
+		s = got
+		return true
+	})
 	return s
 }
 
-// Eventually waits until the node's figures fulfil a condition.
+// Eventually waits until the node's figures, of all loops, fulfil a condition.
 func (n *Node) Eventually(what string, f func(*pushdapi.Stats) bool) {
 	n.t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		s := n.Stats()
-		if f(s) {
+		s, err := n.API.Stats(context.Background())
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if len(s.SilentLoop) == 0 && f(s) {
 			return
 		}
 		select {
