@@ -221,9 +221,10 @@ func (f frame) num(k string) int    { n, _ := f[k].(float64); return int(n) }
 
 // client is a connected client of any transport.
 type client struct {
-	t    testing.TB
-	conn net.Conn
-	next func() (frame, error)
+	t     testing.TB
+	conn  net.Conn
+	next  func() (frame, error)
+	hello frame
 }
 
 func (r *rig) dial(query string) net.Conn {
@@ -259,7 +260,7 @@ func (r *rig) ws(query string) *client {
 		}
 		return parseFrame(b)
 	}}
-	c.expectType("hello")
+	c.hello = c.expectType("hello")
 	return c
 }
 
@@ -303,7 +304,7 @@ func (r *rig) stream(query, accept string, header ...string) *client {
 		}
 		return nil, io.EOF
 	}}
-	c.expectType("hello")
+	c.hello = c.expectType("hello")
 	return c
 }
 

@@ -203,10 +203,12 @@ func (t *Table) answer(slot uint32, why push.CloseReason, detail string, respons
 func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	c := &t.conns[slot]
 	c.proto = r.Proto
+	var resume *router.Resume
 	if r.Resume && len(id.Users) == 1 {
 		c.set(flagResume) // a position is of one user; with several it would not say whose
+		resume = t.resumption(r.Last)
 	} else if r.Last != "" {
-		defer func() { t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, r.Last)) }()
+		defer func() { t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, r.Last, "")) }()
 	}
 	c.clear(flagKeep)
 	if r.KeepAlive && r.Proto == push.ProtoPoll {
@@ -223,18 +225,14 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	if t.Tracer.Active() {
 		t.traceOpen(slot, c, id.Users)
 	}
-	t.greet(slot, c, r)
-	var from *replay
-	if c.is(flagResume) {
-		from = &replay{asked: r.Last}
+	err := t.loginAll(slot, c, id.Users, resume)
+	t.greet(slot, c, r, resume)
+	if err != nil {
+		t.details[slot] = err.Error()
+		t.goodbye(slot, push.CloseAuth)
+		return
 	}
-	for _, user := range id.Users {
-		if err := t.login(slot, c, user, from); err != nil {
-			t.details[slot] = err.Error()
-			t.goodbye(slot, push.CloseAuth)
-			return
-		}
-	}
+	t.replay(slot, c, r.Last, resume)
 	t.bindAll(slot, c, id.Groups)
 	if r.Proto == push.ProtoPoll {
 		t.due(slot, duePoll, r.Poll)
@@ -260,44 +258,63 @@ func (t *Table) bindAll(slot uint32, c *Conn, groups []string) {
 	}
 }
 
-// greet queues the response head and the hello frame. They are written at the
-// end of the turn, when the users are logged in: whoever has seen the hello can
-// be reached.
-func (t *Table) greet(slot uint32, c *Conn, r *wire.Request) {
-	codec := codecs[c.proto]
+// greet queues the response head and the hello frame, after the users were
+// logged in: whoever has seen the hello can be reached. Where there is a gap, it
+// tells the position: a hello with one could be all that arrives.
+func (t *Table) greet(slot uint32, c *Conn, r *wire.Request, resume *router.Resume) {
+	codec, pos := codecs[c.proto], ""
+	if resume != nil && !resume.Gap {
+		pos = t.position(resume.From())
+	}
 	b := codec.Hello(t.scratch[:0], r)
-	hello := wire.Hello(make([]byte, 0, 128), t.handle(slot).String(), int(t.Knobs.Interval[c.proto].Get()/time.Millisecond), t.Epoch)
-	t.queueControl(slot, c, codec.Control(b, wire.TypeHello, hello))
+	hello := wire.Hello(make([]byte, 0, 128), t.handle(slot).String(), int(t.Knobs.Interval[c.proto].Get()/time.Millisecond), t.Epoch, pos)
+	t.queueControl(slot, c, codec.Control(b, wire.TypeHello, pos, hello))
 }
 
-// replay is the position that a resumable client goes on from, if it told one.
-type replay struct{ asked string }
+func (t *Table) position(n uint32) string { return string(wire.AppendPos(nil, t.Epoch, n)) }
 
-// login makes a user reachable over the connection and offers what it missed.
-func (t *Table) login(slot uint32, c *Conn, user string, from *replay) error {
-	var resume *router.Resume
-	if from != nil {
-		resume = &router.Resume{Ask: from.asked != ""}
-		if epoch, n, ok := wire.ParsePos(from.asked); ok && epoch == t.Epoch {
-			resume.Epoch, resume.After = true, n
-		}
+// resumption asks for what came after the client's last position, if it told
+// one.
+func (t *Table) resumption(last string) *router.Resume {
+	q := &router.Resume{Ask: last != ""}
+	if epoch, n, ok := wire.ParsePos(last); ok && epoch == t.Epoch {
+		q.Epoch, q.After = true, n
 	}
-	head, err := t.Router.Login(user, t.handle(slot), c.users, resume)
-	if err != nil {
-		return err
-	}
-	c.users = head
+	return q
+}
+
+// replay offers what a resumable client missed after its last position.
+func (t *Table) replay(slot uint32, c *Conn, last string, resume *router.Resume) {
 	if resume == nil {
-		return nil
+		return
 	}
 	c.pos = resume.Pos
 	if resume.Gap {
-		t.controlFrame(slot, c, wire.TypeGap, wire.GapReplay(nil, from.asked))
+		pos := t.position(resume.From())
+		gap := wire.GapReplay(nil, last, pos)
+		t.control(slot, c, codecs[c.proto].Control(make([]byte, 0, len(gap)+128), wire.TypeGap, pos, gap))
 	}
 	for _, m := range resume.Messages {
 		t.offer(slot, c, m.Msg, m.Pos)
 	}
+}
+
+func (t *Table) loginAll(slot uint32, c *Conn, users []string, resume *router.Resume) error {
+	for _, user := range users {
+		if err := t.login(slot, c, user, resume); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// login makes a user reachable over the connection.
+func (t *Table) login(slot uint32, c *Conn, user string, resume *router.Resume) error {
+	head, err := t.Router.Login(user, t.handle(slot), c.users, resume)
+	if err == nil {
+		c.users = head
+	}
+	return err
 }
 
 // setExpiry ends the connection at the time given; zero changes nothing.

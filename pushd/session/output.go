@@ -190,7 +190,7 @@ func (t *Table) gap(slot uint32, c *Conn, n *queue.Node) bool {
 		return false
 	}
 	c.queue.Sent = to
-	frame := codecs[c.proto].Control(t.scratch[:0], wire.TypeGap, wire.GapSeq(nil, from, to, to-from+1, c.queue.Why().String()))
+	frame := codecs[c.proto].Control(t.scratch[:0], wire.TypeGap, "", wire.GapSeq(nil, from, to, to-from+1, c.queue.Why().String()))
 	t.queueControl(slot, c, frame)
 	return true
 }
@@ -295,7 +295,7 @@ func (t *Table) controlFrame(slot uint32, c *Conn, typ string, json []byte) {
 	if c.is(flagClosed) || c.state != StateOpen {
 		return
 	}
-	t.control(slot, c, codecs[c.proto].Control(make([]byte, 0, len(json)+64), typ, json))
+	t.control(slot, c, codecs[c.proto].Control(make([]byte, 0, len(json)+64), typ, "", json))
 }
 
 // queueControl lets a control frame wait for the next flush.

@@ -91,7 +91,8 @@ func publishAll(r *rig, user string, n int) {
 func (x *reader) readAll(c *client, n int) {
 	rnd := rand.New(rand.NewPCG(7, uint64(len(x.query))))
 	for next := 0; next < n; {
-		for left := 1 + rnd.IntN(120); left > 0 && next < n; left-- {
+		x.last = position(c.hello) // for a client that leaves without any data
+		for left := rnd.IntN(120); left > 0 && next < n; left-- {
 			f, err := c.tryRead()
 			if err != nil {
 				break // a poll that was answered
@@ -111,6 +112,54 @@ func (x *reader) readAll(c *client, n int) {
 			c = x.connect()
 		}
 	}
+}
+
+// A client that was never sent anything knows where to go on all the same: what
+// is published while it is away is not lost, nor is there a gap where nothing
+// was published.
+func TestResumeFromTheHello(t *testing.T) {
+	r := newRig(t)
+	f := func(user, query, accept string) {
+		t.Helper()
+		x := &reader{r: r, user: user, query: query, accept: accept}
+		leave := func(c *client) {
+			x.last = position(c.hello)
+			c.conn.Close()
+			r.eventually("gone", func() bool { return r.table.Live() == 0 })
+		}
+		leave(x.connect())
+		leave(x.connect())
+		r.send(user, "1", slab.Meta{})
+		c := x.connect()
+		if got := position(c.hello); got != x.last {
+			t.Errorf("%s: hello at %q, want it before the message that was missed, at %q", user, got, x.last)
+		}
+		c.expectData("1")
+		leave(c) // as if only the hello had come
+		c = x.connect()
+		c.expectData("1")
+		c.conn.Close()
+		r.eventually("gone", func() bool { return r.table.Live() == 0 })
+	}
+	f("a", "", "text/event-stream")
+	f("b", "&poll=30", "*/*")
+	f("c", "&resume=1", "*/*")
+	f("d", "&resume=1", "")
+}
+
+// After a gap the position is in the gap: a client that has seen the hello only
+// must be told of the gap once more.
+func TestGapHasThePosition(t *testing.T) {
+	r := newRig(t)
+	c := r.stream("user=u", "text/event-stream", "Last-Event-ID: other-5\r\n")
+	if pos := position(c.hello); pos != "" {
+		t.Errorf("hello before a gap has position %q", pos)
+	}
+	gap := c.expectType("gap")
+	c.conn.Close()
+	r.eventually("gone", func() bool { return r.table.Live() == 0 })
+	r.send("u", "1", slab.Meta{})
+	r.stream("user=u", "text/event-stream", "Last-Event-ID: "+position(gap)+"\r\n").expectData("1")
 }
 
 func TestResumeFromThePosition(t *testing.T) {

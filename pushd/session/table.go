@@ -286,7 +286,7 @@ func (t *Table) inOrder(h push.Handle, c *Conn, pos uint32) bool {
 	if ahead > 1 {
 		missed, gap := t.Router.Missed(h, c.users, c.pos, pos)
 		if gap {
-			t.controlFrame(h.Slot(), c, wire.TypeGap, wire.GapReplay(nil, string(wire.AppendPos(nil, t.Epoch, c.pos))))
+			t.controlFrame(h.Slot(), c, wire.TypeGap, wire.GapReplay(nil, t.position(c.pos), ""))
 		}
 		for _, m := range missed {
 			t.offer(h.Slot(), c, m.Msg, m.Pos)

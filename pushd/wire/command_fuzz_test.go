@@ -62,9 +62,9 @@ func FuzzString(f *testing.F) {
 	f.Add("k3x9-17")
 	f.Add("\x00\"\\\xff\u2028")
 	f.Fuzz(func(t *testing.T, s string) {
-		b := GapReplay(nil, s)
-		var got struct{ After string }
-		if err := json.Unmarshal(b, &got); err != nil || got.After != string([]rune(s)) || !utf8.Valid(b) || bytes.ContainsAny(b, "\r\n") {
+		b := GapReplay(nil, s, s)
+		var got struct{ After, Pos string }
+		if err := json.Unmarshal(b, &got); err != nil || got.After != string([]rune(s)) || got.Pos != got.After || !utf8.Valid(b) || bytes.ContainsAny(b, "\r\n") {
 			t.Fatalf("%q becomes %q, reads %q: %v", s, b, got.After, err)
 		}
 		if epoch, n, ok := ParsePos(s); ok && string(AppendPos(nil, epoch, n)) != s {

@@ -22,12 +22,13 @@ const (
 )
 
 // Hello appends a TypeHello object: the connection's name, the heartbeat in
-// milliseconds and the node's epoch.
-func Hello(dst []byte, conn string, pingMS int, epoch string) []byte {
+// milliseconds, the node's epoch, and the position to resume from as long as
+// no data frame with one has come. An empty pos is left out.
+func Hello(dst []byte, conn string, pingMS int, epoch, pos string) []byte {
 	dst = appendString(append(dst, `{"type":"hello","conn":`...), conn)
 	dst = strconv.AppendInt(append(dst, `,"ping_ms":`...), int64(pingMS), 10)
 	dst = appendString(append(dst, `,"epoch":`...), epoch)
-	return append(dst, '}')
+	return append(appendPosField(dst, pos), '}')
 }
 
 // GapSeq appends a TypeGap object: frames from to to (inclusive sequence
@@ -41,10 +42,18 @@ func GapSeq(dst []byte, from, to, count uint32, reason string) []byte {
 }
 
 // GapReplay appends a TypeGap object: messages after the position that the
-// client asked for are no longer held. after is the client's own text.
-func GapReplay(dst []byte, after string) []byte {
+// client asked for are no longer held. after is the client's own text; pos is
+// the position behind the gap, left out when empty.
+func GapReplay(dst []byte, after, pos string) []byte {
 	dst = appendString(append(dst, `{"type":"gap","reason":"replay","after":`...), after)
-	return append(dst, '}')
+	return append(appendPosField(dst, pos), '}')
+}
+
+func appendPosField(dst []byte, pos string) []byte {
+	if pos == "" {
+		return dst
+	}
+	return appendString(append(dst, `,"pos":`...), pos)
 }
 
 // DrainMsg appends a TypeDrain object: come back after so many milliseconds.

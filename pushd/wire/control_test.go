@@ -15,9 +15,11 @@ func TestControlFrames(t *testing.T) {
 		}
 	}
 	ref := json.RawMessage(`"r"`)
-	f(Hello(nil, "3.1f20.2", 25000, "k3x9"), `{"type":"hello","conn":"3.1f20.2","ping_ms":25000,"epoch":"k3x9"}`)
+	f(Hello(nil, "3.1f20.2", 25000, "k3x9", ""), `{"type":"hello","conn":"3.1f20.2","ping_ms":25000,"epoch":"k3x9"}`)
+	f(Hello(nil, "3.1f20.2", 25000, "k3x9", "k3x9-0"), `{"type":"hello","conn":"3.1f20.2","ping_ms":25000,"epoch":"k3x9","pos":"k3x9-0"}`)
 	f(GapSeq(nil, 5, 9, 5, "overflow"), `{"type":"gap","from":5,"to":9,"count":5,"reason":"overflow"}`)
-	f(GapReplay(nil, "k3-\"7"), `{"type":"gap","reason":"replay","after":"k3-\"7"}`)
+	f(GapReplay(nil, "k3-\"7", ""), `{"type":"gap","reason":"replay","after":"k3-\"7"}`)
+	f(GapReplay(nil, "k3-7", "k4-2"), `{"type":"gap","reason":"replay","after":"k3-7","pos":"k4-2"}`)
 	f(DrainMsg(nil, 1200), `{"type":"drain","after_ms":1200}`)
 	f(OK(nil, ref), `{"type":"ok","ref":"r"}`)
 	f(OK(nil, nil), `{"type":"ok"}`)

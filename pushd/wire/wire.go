@@ -33,8 +33,9 @@ type Codec interface {
 	// after it, at most 4 bytes.
 	Head(dst []byte, f *Frame) (head []byte, foot string)
 	// Control is one whole control frame of type typ. json is one object
-	// without raw CR or LF, as the builders of this package make them.
-	Control(dst []byte, typ string, json []byte) []byte
+	// without raw CR or LF, as the builders of this package make them; pos is
+	// the position in it, empty for none.
+	Control(dst []byte, typ, pos string, json []byte) []byte
 	// Ping asks the client, or the path to it, for a sign of life.
 	Ping(dst []byte) []byte
 	// Close is the polite end: a Close frame on ws, otherwise a close event and

@@ -30,10 +30,17 @@ func (Codec) Head(dst []byte, f *wire.Frame) ([]byte, string) {
 	return wire.AppendDataHead(append(dst, dataKey...), f), foot
 }
 
-// Control is an event named after its type.
-func (Codec) Control(dst []byte, typ string, json []byte) []byte {
+// Control is an event named after its type. A position gets to be its id, so
+// that an EventSource knows where to go on before it has seen any data.
+func (Codec) Control(dst []byte, typ, pos string, json []byte) []byte {
 	size := len(eventKey) + len(typ) + len("\n") + len(dataKey) + len(json) + len("\n\n")
+	if pos != "" {
+		size += len(idKey) + len(pos) + len("\n")
+	}
 	dst = wire.AppendChunkHead(dst, size)
+	if pos != "" {
+		dst = append(append(append(dst, idKey...), pos...), '\n')
+	}
 	dst = append(append(dst, eventKey...), typ...)
 	dst = append(append(dst, '\n'), dataKey...)
 	return append(append(dst, json...), foot...)
@@ -45,6 +52,6 @@ func (Codec) Ping(dst []byte) []byte { return append(dst, ping...) }
 // Close is a close event and the end of the response.
 func (c Codec) Close(dst []byte, r push.CloseReason) []byte {
 	var room [96]byte
-	dst = c.Control(dst, wire.TypeClose, wire.CloseJSON(room[:0], r))
+	dst = c.Control(dst, wire.TypeClose, "", wire.CloseJSON(room[:0], r))
 	return append(dst, wire.LastChunk...)
 }

@@ -33,7 +33,8 @@ func TestBytes(t *testing.T) {
 	head, _ = Codec{}.Head(nil, &wire.Frame{Seq: 7, Tail: []byte(`"data":1}`)})
 	f(head, "1a\r\ndata: "+`{"seq":7,`)
 	f(Codec{}.Ping(nil), "3\r\n:\n\n\r\n")
-	f(Codec{}.Control(nil, "ok", []byte(`{}`)), "14\r\nevent: ok\ndata: {}\n\n\r\n")
+	f(Codec{}.Control(nil, "ok", "", []byte(`{}`)), "14\r\nevent: ok\ndata: {}\n\n\r\n")
+	f(Codec{}.Control(nil, "ok", "k3-3", []byte(`{}`)), "1d\r\nid: k3-3\nevent: ok\ndata: {}\n\n\r\n")
 }
 
 // events parses an event stream as the HTML standard, section 9.2.6, has it.

@@ -14,7 +14,7 @@ func (Codec) Head(dst []byte, f *wire.Frame) ([]byte, string) {
 }
 
 // Control is one line; its type is in the JSON.
-func (Codec) Control(dst []byte, _ string, json []byte) []byte { return wire.AppendLine(dst, json) }
+func (Codec) Control(dst []byte, _, _ string, json []byte) []byte { return wire.AppendLine(dst, json) }
 
 // Ping is the line {"type":"ping"}.
 func (Codec) Ping(dst []byte) []byte { return wire.AppendPingLine(dst) }

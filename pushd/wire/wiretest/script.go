@@ -55,9 +55,9 @@ func (s *script) data(f *wire.Frame) {
 	s.want = append(s.want, e)
 }
 
-func (s *script) control(typ string, json []byte) {
-	s.stream = s.codec.Control(s.stream, typ, json)
-	s.want = append(s.want, Event{Kind: KindObject, JSON: string(json), Name: typ})
+func (s *script) control(typ, pos string, json []byte) {
+	s.stream = s.codec.Control(s.stream, typ, pos, json)
+	s.want = append(s.want, Event{Kind: KindObject, JSON: string(json), Name: typ, ID: pos})
 }
 
 func (s *script) ping() {

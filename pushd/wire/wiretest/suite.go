@@ -54,7 +54,7 @@ func random(t *testing.T, c wire.Codec, decode Decoder) {
 			case 0:
 				s.ping()
 			case 1:
-				s.control(wire.TypeGap, wire.GapSeq(nil, r.Uint32(), r.Uint32(), r.Uint32(), "overflow"))
+				s.control(wire.TypeGap, "", wire.GapSeq(nil, r.Uint32(), r.Uint32(), r.Uint32(), "overflow"))
 			default:
 				s.data(randomFrame(r))
 			}
@@ -76,14 +76,15 @@ func controls(t *testing.T, c wire.Codec, decode Decoder) {
 	s := newScript(c)
 	ref := json.RawMessage(`"r\n1"`)
 	for _, text := range []string{"", "plain", "two\nlines\r\n", `"quoted\"`, "\x00\x1f\x7f", "é世\u2028", "\xff\xfe"} {
-		s.control(wire.TypeHello, wire.Hello(nil, text, 25000, "k3x9"))
-		s.control(wire.TypeGap, wire.GapReplay(nil, text))
-		s.control(wire.TypeError, wire.Err(nil, ref, "bad_json", text))
+		s.control(wire.TypeHello, "k3x9-7", wire.Hello(nil, text, 25000, "k3x9", "k3x9-7"))
+		s.control(wire.TypeGap, "", wire.GapReplay(nil, text, ""))
+		s.control(wire.TypeGap, "k3x9-0", wire.GapReplay(nil, text, "k3x9-0"))
+		s.control(wire.TypeError, "", wire.Err(nil, ref, "bad_json", text))
 	}
-	s.control(wire.TypeGap, wire.GapSeq(nil, 5, 9, 5, "overflow"))
-	s.control(wire.TypeDrain, wire.DrainMsg(nil, 1200))
-	s.control(wire.TypeOK, wire.OK(nil, ref))
-	s.control(wire.TypePong, wire.Pong(nil, nil))
+	s.control(wire.TypeGap, "", wire.GapSeq(nil, 5, 9, 5, "overflow"))
+	s.control(wire.TypeDrain, "", wire.DrainMsg(nil, 1200))
+	s.control(wire.TypeOK, "", wire.OK(nil, ref))
+	s.control(wire.TypePong, "", wire.Pong(nil, nil))
 	s.check(t, decode)
 }
 
@@ -104,7 +105,7 @@ func appends(t *testing.T, c wire.Codec) {
 	methods := map[string]func([]byte) []byte{
 		"Hello":   func(b []byte) []byte { return c.Hello(b, request()) },
 		"Head":    func(b []byte) []byte { b, _ = c.Head(b, f); return b },
-		"Control": func(b []byte) []byte { return c.Control(b, wire.TypeOK, wire.OK(nil, nil)) },
+		"Control": func(b []byte) []byte { return c.Control(b, wire.TypeOK, "a-2", wire.OK(nil, nil)) },
 		"Ping":    c.Ping,
 		"Close":   func(b []byte) []byte { return c.Close(b, push.CloseDrain) },
 	}
@@ -127,11 +128,11 @@ func appends(t *testing.T, c wire.Codec) {
 func allocations(t *testing.T, c wire.Codec) {
 	dst := make([]byte, 0, 1024)
 	f := &wire.Frame{Seq: 123456, Pos: 42, Epoch: "k3x9", Tail: tail(200)}
-	json := wire.Hello(nil, "3.1f20.2", 25000, "k3x9")
+	json := wire.Hello(nil, "3.1f20.2", 25000, "k3x9", "k3x9-41")
 	run := map[string]func(){
 		"Head":    func() { c.Head(dst, f) },
 		"Ping":    func() { c.Ping(dst) },
-		"Control": func() { c.Control(dst, wire.TypeHello, json) },
+		"Control": func() { c.Control(dst, wire.TypeHello, "k3x9-41", json) },
 		"Close":   func() { c.Close(dst, push.CloseSlow) },
 	}
 	for name, f := range run {

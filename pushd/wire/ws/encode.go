@@ -32,7 +32,7 @@ func (Codec) Head(dst []byte, f *wire.Frame) ([]byte, string) {
 }
 
 // Control is one text message; its type is in the JSON.
-func (Codec) Control(dst []byte, _ string, json []byte) []byte {
+func (Codec) Control(dst []byte, _, _ string, json []byte) []byte {
 	return append(appendHeader(dst, opText, len(json)), json...)
 }
 
