@@ -222,6 +222,13 @@ func TestPreflightIsAnsweredForListedOrigins(t *testing.T) {
 		if got := c.response(200).Header.Get("Access-Control-Allow-Origin"); got != want {
 			t.Errorf("origin %s on SSE: allowed %q, want %q", origin, got, want)
 		}
+		for query, status := range map[string]int{"": 401, "user=u&resume=7": 400} {
+			c = r.raw()
+			c.write(request(push.ProtoSSE, query, "Origin: "+origin))
+			if got := c.response(status).Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("origin %s, refused with %d: allowed %q, want %q", origin, status, got, want)
+			}
+		}
 	}
 	f("https://a.example", "https://a.example")
 	f("https://b.example", "")

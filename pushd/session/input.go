@@ -145,7 +145,7 @@ func (t *Table) consume(slot uint32, c *Conn, b []byte) []byte {
 		case c.state == StateHandshake:
 			n = t.handshake(slot, b)
 			if n == 0 && len(b) >= headMax && c.state == StateHandshake {
-				t.reject(slot, push.CloseBadRequest, headTooLarge)
+				t.reject(slot, push.CloseBadRequest, headTooLarge, "")
 			}
 		case c.state == StateOpen && c.proto == push.ProtoWS:
 			n = t.frame(slot, c, b)

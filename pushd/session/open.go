@@ -131,36 +131,37 @@ func (t *Table) handshake(slot uint32, b []byte) (n int) {
 	var bad *wire.HTTPError
 	switch {
 	case errors.As(err, &bad):
-		t.reject(slot, push.CloseBadRequest, bad)
+		t.reject(slot, push.CloseBadRequest, bad, bad.Origin)
 		return 0
 	case n == 0:
 		return 0
 	}
-	t.allowOrigin(req)
+	req.AllowOrigin = t.readableBy(req.Origin)
 	if req.Preflight {
 		t.answer(slot, push.CloseClient, "preflight", wire.AppendPreflight(t.scratch[:0], req))
 		return 0
 	}
 	if t.Shadow && !req.Tee {
-		t.reject(slot, push.CloseShadow, shadowOnly)
+		t.reject(slot, push.CloseShadow, shadowOnly, req.Origin)
 		return 0
 	}
 	id, bad, why := t.identify(req)
 	if bad != nil {
-		t.reject(slot, why, bad)
+		t.reject(slot, why, bad, req.Origin)
 		return 0
 	}
 	t.welcome(slot, req, id)
 	return n
 }
 
-func (t *Table) allowOrigin(r *wire.Request) {
+// readableBy is the origin that may read an answer to a page of origin; "" none.
+func (t *Table) readableBy(origin string) string {
 	for _, o := range t.AllowOrigins {
-		if o == "*" || o == r.Origin {
-			r.AllowOrigin = o
-			return
+		if o == "*" || o == origin {
+			return o
 		}
 	}
+	return ""
 }
 
 func (t *Table) identify(r *wire.Request) (id auth.Identity, bad *wire.HTTPError, why push.CloseReason) {
@@ -184,9 +185,10 @@ func (t *Table) identify(r *wire.Request) (id auth.Identity, bad *wire.HTTPError
 	return id, &wire.HTTPError{Status: http.StatusUnauthorized, Code: code, Message: err.Error()}, why
 }
 
-// reject answers a request that does not become a session.
-func (t *Table) reject(slot uint32, why push.CloseReason, e *wire.HTTPError) {
-	t.answer(slot, why, e.Code+": "+e.Message, wire.AppendHTTPError(t.scratch[:0], e))
+// reject answers a request that does not become a session; origin is of the
+// page that asks, if it is known.
+func (t *Table) reject(slot uint32, why push.CloseReason, e *wire.HTTPError, origin string) {
+	t.answer(slot, why, e.Code+": "+e.Message, wire.AppendHTTPError(t.scratch[:0], e, t.readableBy(origin)))
 }
 
 // answer writes one whole response and closes.

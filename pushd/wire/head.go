@@ -66,12 +66,12 @@ func checkHead(h *http.Request) *HTTPError {
 	preflight := h.Method == http.MethodOptions && h.Header.Get("Access-Control-Request-Method") != ""
 	switch {
 	case h.ProtoMajor != 1 || h.ProtoMinor < 1:
-		return &HTTPError{http.StatusHTTPVersionNotSupported, "http_version",
-			fmt.Sprintf("%s is not supported: use HTTP/1.1; a proxy in front must be told so (nginx: proxy_http_version 1.1)", h.Proto)}
+		return &HTTPError{Status: http.StatusHTTPVersionNotSupported, Code: "http_version",
+			Message: fmt.Sprintf("%s is not supported: use HTTP/1.1; a proxy in front must be told so (nginx: proxy_http_version 1.1)", h.Proto)}
 	case h.URL.Path != Path:
-		return &HTTPError{http.StatusNotFound, "not_found", "there is only GET " + Path + " here; the server API is on the private listener"}
+		return &HTTPError{Status: http.StatusNotFound, Code: "not_found", Message: "there is only GET " + Path + " here; the server API is on the private listener"}
 	case h.Method != http.MethodGet && !preflight:
-		return &HTTPError{http.StatusMethodNotAllowed, "method", "use GET " + Path}
+		return &HTTPError{Status: http.StatusMethodNotAllowed, Code: "method", Message: "use GET " + Path}
 	case h.Host == "":
 		return bad("no_host", "the Host header is missing: HTTP/1.1 demands it")
 	case h.ContentLength != 0 || len(h.TransferEncoding) > 0:
@@ -81,5 +81,5 @@ func checkHead(h *http.Request) *HTTPError {
 }
 
 func bad(code, message string) *HTTPError {
-	return &HTTPError{http.StatusBadRequest, code, message}
+	return &HTTPError{Status: http.StatusBadRequest, Code: code, Message: message}
 }

@@ -10,13 +10,16 @@ type HTTPError struct {
 	Status  int    // HTTP status
 	Code    string // one word, stable
 	Message string // says what to do
+	Origin  string // of the page that asks, if the head could be read that far
 }
 
 func (e *HTTPError) Error() string { return e.Message }
 
 // AppendHTTPError appends the whole response for e, which ends the connection.
-// Its body is {"code":…,"error":…}, as the server API's errors are.
-func AppendHTTPError(dst []byte, e *HTTPError) []byte {
+// Its body is {"code":…,"error":…}, as the server API's errors are. Without its
+// origin in allowOrigin a page cannot read it, and takes a token that has
+// expired for a node that is down.
+func AppendHTTPError(dst []byte, e *HTTPError, allowOrigin string) []byte {
 	body := appendString([]byte(`{"code":`), e.Code)
 	body = appendString(append(body, `,"error":`...), e.Message)
 	body = append(body, "}\n"...)
@@ -24,6 +27,7 @@ func AppendHTTPError(dst []byte, e *HTTPError) []byte {
 	dst = strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(e.Status), 10)
 	dst = append(append(dst, ' '), http.StatusText(e.Status)...)
 	dst = append(append(dst, "\r\n"...), errorHeaders(e.Status)...)
+	dst = appendAllowOrigin(dst, allowOrigin)
 	dst = append(dst, "Content-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	return append(append(dst, "\r\n\r\n"...), body...)

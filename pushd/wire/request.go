@@ -77,6 +77,15 @@ func parseHead(head []byte) (*Request, *HTTPError) {
 	if e := checkNames(h.Header); e != nil {
 		return nil, e
 	}
+	r, e := readRequest(h)
+	if e != nil {
+		e.Origin = h.Header.Get("Origin")
+		return nil, e
+	}
+	return r, nil
+}
+
+func readRequest(h *http.Request) (*Request, *HTTPError) {
 	if e := checkHead(h); e != nil {
 		return nil, e
 	}

@@ -29,7 +29,7 @@ func FuzzParseRequest(f *testing.F) {
 			t.Fatalf("%+v, n %d of %d, %v", r, n, len(b), err)
 		}
 		if err != nil {
-			readResponse(t, AppendHTTPError(nil, err.(*HTTPError)))
+			readResponse(t, AppendHTTPError(nil, err.(*HTTPError), ""))
 			return
 		}
 		if n == 0 {

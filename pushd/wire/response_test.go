@@ -10,10 +10,11 @@ import (
 )
 
 func TestHTTPError(t *testing.T) {
+	origin := ""
 	f := func(status int, headers map[string]string) {
 		t.Helper()
-		e := &HTTPError{status, "word", "say \"what\"\nto do"}
-		resp, body := readResponse(t, AppendHTTPError([]byte{}, e))
+		e := &HTTPError{Status: status, Code: "word", Message: "say \"what\"\nto do"}
+		resp, body := readResponse(t, AppendHTTPError([]byte{}, e, origin))
 		if resp.StatusCode != status || !resp.Close || resp.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("status %d: %+v", status, resp)
 		}
@@ -27,13 +28,15 @@ func TestHTTPError(t *testing.T) {
 			t.Errorf("status %d: body %q: %v", status, body, err)
 		}
 	}
-	f(400, nil)
+	f(400, map[string]string{"Access-Control-Allow-Origin": ""})
 	f(401, map[string]string{"WWW-Authenticate": "Bearer"})
 	f(404, map[string]string{"Allow": ""})
 	f(405, map[string]string{"Allow": "GET"})
 	f(426, map[string]string{"Upgrade": "websocket", "Sec-Websocket-Version": "13"})
 	f(503, nil)
 	f(505, nil)
+	origin = "https://a.example"
+	f(401, map[string]string{"Access-Control-Allow-Origin": origin, "Vary": "Origin", "WWW-Authenticate": "Bearer"})
 }
 
 func TestPreflight(t *testing.T) {

@@ -23,7 +23,7 @@ func readUpgrade(r *Request, h http.Header) *HTTPError {
 		return bad("upgrade", lostUpgrade)
 	}
 	if v := h.Values("Sec-Websocket-Version"); len(v) != 1 || strings.TrimSpace(v[0]) != "13" {
-		return &HTTPError{http.StatusUpgradeRequired, "ws_version", "only WebSocket version 13 (RFC 6455) is spoken: send Sec-WebSocket-Version: 13"}
+		return &HTTPError{Status: http.StatusUpgradeRequired, Code: "ws_version", Message: "only WebSocket version 13 (RFC 6455) is spoken: send Sec-WebSocket-Version: 13"}
 	}
 	keys := h.Values("Sec-Websocket-Key")
 	if len(keys) != 1 || !validKey(keys[0]) {
