@@ -105,3 +105,18 @@ func BenchmarkReplay(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTorn is users of whom messages were left out, 32 told together as a
+// tap does, beside 100,000 connections of others.
+func BenchmarkTorn(b *testing.B) {
+	d := &Driver{conns: map[uint64]*mirrored{}, users: map[string]bool{}}
+	for i := range uint64(100_000) {
+		d.conns[i] = &mirrored{id: i, state: stateOpen, users: []string{fmt.Sprint("u", i)}}
+	}
+	for i := 0; b.Loop(); i++ {
+		d.tornBy(&record{kind: teewire.KindTorn, body: &teewire.Torn{User: fmt.Sprint("torn", i)}})
+		if i%32 == 0 {
+			d.tearUsers()
+		}
+	}
+}
