@@ -14,9 +14,7 @@ func TestInstalledPackageStartsWhenAsked(t *testing.T) {
 		t.Errorf("started without being asked: %s", s)
 	}
 	m.run("systemctl enable --now pushd")
-	if s := m.show("pushd", "StatusText"); !strings.HasPrefix(s, "serving on 127.0.0.1:7400, ") {
-		t.Errorf("status %q", s)
-	}
+	m.until("the status is told", m.serving)
 	m.says("pushctl stats", "connections", "knobs r")
 	m.says("pushctl version", "pushctl", "pushd")
 	m.says(`pushctl knob set queue.messages_max 256 --why test`, "256", "1 of 1")
@@ -33,7 +31,9 @@ func TestInstalledPackageStartsWhenAsked(t *testing.T) {
 func TestJournalHasFieldsAndPriorities(t *testing.T) {
 	m := install(t)
 	m.run("systemctl start pushd")
-	out := m.run("journalctl --no-pager -o json PUSHD_INSTANCE=main SYSLOG_IDENTIFIER=pushd PUSHFLEET_PART=pushd | grep 'serving'")
+	const filters = "-o json PUSHD_INSTANCE=main SYSLOG_IDENTIFIER=pushd PUSHFLEET_PART=pushd"
+	m.logs(filters, "serving")
+	out := m.run("journalctl --no-pager " + filters + " | grep 'serving'")
 	line, _, _ := strings.Cut(out, "\n")
 	var entry struct {
 		Message  string `json:"MESSAGE"`
@@ -58,7 +58,7 @@ func TestWrongConfigurationIsSaidOnceAndNotTriedAgain(t *testing.T) {
 	if n := m.show("pushd", "NRestarts"); n != "0" {
 		t.Errorf("%s restarts", n)
 	}
-	m.says("journalctl --no-pager -u pushd", "anybody could be any user", "set --auth jwt")
+	m.logs("-u pushd", "anybody could be any user", "set --auth jwt")
 }
 
 func TestConfigurationOutlivesAnUpgradeAndNothingAPurge(t *testing.T) {

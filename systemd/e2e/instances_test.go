@@ -12,10 +12,7 @@ func TestThreeInstancesShareAPortAndAKeeper(t *testing.T) {
 	m := install(t)
 	m.run("systemctl start keeper && systemctl start pushd@1 pushd@2 pushd@3")
 	m.says("systemctl is-active pushd@1 pushd@2 pushd@3 keeper", "active\nactive\nactive\nactive")
-	m.until("the keeper knows three nodes", func() bool {
-		out, _ := m.try("pushctl nodes")
-		return strings.Contains(out, "3 nodes, 3 alive")
-	})
+	m.until("the keeper knows three nodes", m.alive("3 nodes, 3 alive"))
 	m.says("pushctl knob set queue.messages_max 256 --why test", "3 of 3")
 	m.run("pushctl bench soak --conns 60 --rate 50/s --for 2s --report '' --allow-invalid --allow-loss --node /run/pushd-1/admin.sock || true")
 	for i := 1; i <= 3; i++ {
@@ -25,7 +22,7 @@ func TestThreeInstancesShareAPortAndAKeeper(t *testing.T) {
 		if accepted == "" || accepted == `"accepted": 0` {
 			t.Errorf("instance %d has accepted nobody: %q", i, accepted)
 		}
-		m.says(fmt.Sprintf("journalctl --no-pager -o cat PUSHD_INSTANCE=%d", i), "serving")
+		m.logs(fmt.Sprintf("-o cat PUSHD_INSTANCE=%d", i), "serving")
 	}
 	// The watchdog's probe finds its own process behind the shared port.
 	m.until("all have their probe, and nobody else", func() bool {
@@ -49,8 +46,16 @@ func TestInstanceDoesNotTakeUsersFromAPushdThatSharesNothing(t *testing.T) {
 	if out, err := m.try("timeout 5 systemctl start pushd@1"); err == nil {
 		t.Errorf("started: %s", out)
 	}
-	m.says("journalctl --no-pager -u pushd@1", "127.0.0.1:7400 is held by a pushd that does not share it: give that one --share-port too")
+	m.logs("-u pushd@1", "127.0.0.1:7400 is held by a pushd that does not share it: give that one --share-port too")
 	m.run("systemctl stop pushd@1; echo 'share_port = true' >>/etc/pushd/pushd.toml; systemctl restart pushd; systemctl start pushd@1")
 	m.says("systemctl is-active pushd pushd@1", "active\nactive")
-	m.says("pushctl nodes", "2 nodes, 2 alive") // the keeper inside pushd serves both
+	m.until("the keeper inside pushd serves both", m.alive("2 nodes, 2 alive"))
+}
+
+// alive tells whether the keeper counts its nodes so.
+func (m *machine) alive(count string) func() bool {
+	return func() bool {
+		out, _ := m.try("pushctl nodes")
+		return strings.Contains(out, count)
+	}
 }

@@ -31,8 +31,17 @@ func TestClientsComeBackAfterARestartAndAnUpgrade(t *testing.T) {
 	if err := load.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = m.command("pkill -x pushctl").Run(); _ = load.Wait() }()
-	all := func() bool { return m.open("") >= loadConns }
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = load.Wait() }() // ended by the kill below
+	defer func() { _ = load.Process.Kill(); <-ended }()
+	all := func() bool {
+		select {
+		case <-ended:
+			t.Fatal("the load has ended")
+		default:
+		}
+		return m.open("") >= loadConns
+	}
 	m.until("all are connected", all)
 	for _, script := range []string{"systemctl restart pushd", "systemctl kill -s KILL pushd", "dpkg -i /mnt/new.deb </dev/null"} {
 		before := m.show("pushd", "MainPID")
@@ -42,10 +51,6 @@ func TestClientsComeBackAfterARestartAndAnUpgrade(t *testing.T) {
 			return pid != before && pid != "0"
 		})
 		m.until("all are back after "+script, all)
-		if load.ProcessState != nil {
-			t.Fatal("the load has ended")
-		}
 	}
-	m.says("journalctl --no-pager -u pushd", "msg=draining connections=30")
-	m.says("journalctl --no-pager -u pushd", "cut_off=0")
+	m.logs("-u pushd", "msg=draining connections=30", "cut_off=0")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,7 +17,7 @@ import (
 
 // patience bounds every wait for something that must happen. It is far above
 // what any of them takes, because machines are busy.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // machine is a booted container.
 type machine struct {
@@ -46,12 +47,13 @@ func boot(t testing.TB) *machine {
 	args = append(args, "--quiet", "--register=no", "--keep-unit", "--boot", "--private-network", "--volatile=overlay",
 		"-D", root, "-M", m.name, "--bind-ro="+mnt+":/mnt")
 	m.nspawn = exec.Command("sh", args...)
-	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// Should the tests be killed the container goes with them.
+	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	m.nspawn.Stdout, m.nspawn.Stderr = &m.console, &m.console
 	if err := m.nspawn.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { defer close(m.ended); _ = m.nspawn.Wait() }()
+	go func() { defer close(m.ended); _ = m.nspawn.Wait() }() // ended by halt
 	t.Cleanup(m.halt)
 	m.until("the container is up", func() bool {
 		select {
@@ -90,11 +92,18 @@ func (m *machine) makeGroups() {
 	}
 }
 
-// findLeader finds the oldest child of nspawn.
+// findLeader finds the oldest child of nspawn that has processes to itself: one
+// that still prepares the container is on this machine, and so would be what is
+// run beside it.
 func (m *machine) findLeader() bool {
 	out, err := exec.Command("pgrep", "-o", "-P", strconv.Itoa(m.nspawn.Process.Pid)).Output()
 	m.leader = strings.TrimSpace(string(out))
-	return err == nil && m.leader != ""
+	if err != nil || m.leader == "" {
+		return false
+	}
+	there, err := os.Readlink("/proc/" + m.leader + "/ns/pid")
+	here, herr := os.Readlink("/proc/self/ns/pid")
+	return err == nil && herr == nil && there != here
 }
 
 func (m *machine) running() bool {
@@ -151,6 +160,18 @@ func (m *machine) says(script string, want ...string) string {
 	return out
 }
 
+// logs expects the journal, as far as the filters choose, to hold the texts
+// before long: a unit is started, or has failed, before all is written that it
+// has said.
+func (m *machine) logs(filters string, want ...string) {
+	m.t.Helper()
+	script := "journalctl --sync; journalctl --no-pager " + filters
+	m.until(script+" says "+strings.Join(want, ", "), func() bool {
+		out, _ := m.try(script)
+		return !slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(out, w) })
+	})
+}
+
 // show returns a property of a unit.
 func (m *machine) show(unit, property string) string {
 	m.t.Helper()
@@ -160,7 +181,9 @@ func (m *machine) show(unit, property string) string {
 // until waits for a condition.
 func (m *machine) until(what string, f func() bool) {
 	m.t.Helper()
-	for end := time.Now().Add(patience); !f(); time.Sleep(50 * time.Millisecond) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !f(); <-tick.C {
 		if time.Now().After(end) {
 			m.t.Fatalf("never: %s\n%s", what, m.journal())
 		}

@@ -37,7 +37,7 @@ func TestUnitsAreWellFormedAndLockedUp(t *testing.T) {
 func TestNothingOfTheUnitsIsIgnored(t *testing.T) {
 	m := install(t)
 	m.run("systemctl start keeper pushd@1 && systemctl stop keeper pushd@1 && systemctl start pushd")
-	out := m.run("journalctl --no-pager -o cat _PID=1")
+	out := m.run("journalctl --sync; journalctl --no-pager -o cat _PID=1")
 	for line := range strings.SplitSeq(out, "\n") {
 		if strings.Contains(line, "ignoring") && (strings.Contains(line, "pushd") || strings.Contains(line, "keeper")) {
 			t.Errorf("systemd says: %s", line)

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// quick sets the watchdog to 2 s, and for a unit that hangs on SIGABRT too the
-// time until it is killed.
+// quick sets the watchdog to 10 s, which a busy machine does not pass by itself,
+// and for a unit that hangs on SIGABRT too the time until it is killed.
 const quick = `mkdir -p /etc/systemd/system/$U.d
-printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=5\n' >/etc/systemd/system/$U.d/quick.conf
+printf '[Service]\nWatchdogSec=10\nTimeoutAbortSec=30\n' >/etc/systemd/system/$U.d/quick.conf
 systemctl daemon-reload
 `
 
@@ -21,12 +21,12 @@ func TestWatchdogRestartsAHungProcess(t *testing.T) {
 		before := m.show(unit, "MainPID")
 		m.run("kill -STOP " + before)
 		m.until("restarted", func() bool {
-			return m.show(unit, "NRestarts") == "1" && m.show(unit, "ActiveState") == "active"
+			return m.show(unit, "NRestarts") != "0" && m.show(unit, "ActiveState") == "active"
 		})
 		if after := m.show(unit, "MainPID"); after == before || after == "0" {
 			t.Errorf("process %s before, %s after", before, after)
 		}
-		m.says("journalctl --no-pager -u "+unit, "Watchdog timeout", "SIGABRT: abort", "goroutine 1 ")
+		m.logs("-u "+unit, "Watchdog timeout", "SIGABRT: abort", "goroutine 1 ")
 		m.says(client)
 	}
 	f("pushd.service", "pushctl stats")
