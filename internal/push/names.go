@@ -126,12 +126,13 @@ const (
 	ClosePollDone                      // a long poll answered and its client left
 	CloseError                         // socket error; see the log at debug
 	CloseShadow                        // the node is a shadow, and this is no client of a tee
+	CloseSessions                      // the user has user.sessions_max connections already
 	CloseReasonCount
 )
 
 var closeNames = [CloseReasonCount]string{"none", "client", "gone", "slow", "heartbeat",
 	"handshake_timeout", "handshake_pressure", "bad_request", "auth", "expired", "protocol", "utf8",
-	"oversize", "read_rate", "control", "kicked", "drain", "max_conns", "memory", "proxy", "poll_done", "error", "shadow"}
+	"oversize", "read_rate", "control", "kicked", "drain", "max_conns", "memory", "proxy", "poll_done", "error", "shadow", "sessions"}
 
 func (c CloseReason) String() string { return name(closeNames[:], int(c)) }
 
@@ -150,7 +151,7 @@ var closeCodes = [CloseReasonCount]uint16{
 	CloseProtocol: 1002, CloseUTF8: 1007, CloseOversize: 1009, CloseError: 1011, CloseDrain: 1012,
 	CloseAuth: 4000, CloseKicked: 4001, CloseBadRequest: 4002, CloseProxy: 4003, CloseShadow: 4004,
 	CloseSlow: 4100, CloseReadRate: 4101, CloseControl: 4102, CloseMemory: 4103, CloseMaxConns: 4104,
-	CloseHandshakeTimeout: 4105, CloseHandshakePressure: 4106,
+	CloseHandshakeTimeout: 4105, CloseHandshakePressure: 4106, CloseSessions: 4107,
 	CloseHeartbeat: 4200, CloseExpired: 4201,
 }
 

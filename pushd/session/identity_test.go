@@ -140,10 +140,10 @@ func TestTooManySessionsOfAUser(t *testing.T) {
 	r := newRig(t, "user.sessions_max", "2", "close.wait", "100ms")
 	r.ws("user=u")
 	r.stream("user=u", "*/*")
-	r.rawWS("user=u").expectClose(push.CloseAuth)
+	r.rawWS("user=u").expectClose(push.CloseSessions)
 	c := r.raw()
 	c.write(request(push.ProtoSSE, "user=u"))
-	if b, _ := io.ReadAll(c.response(200).Body); !strings.Contains(string(b), `{"type":"close","code":4000,"reason":"auth"}`) {
+	if b, _ := io.ReadAll(c.response(200).Body); !strings.Contains(string(b), `{"type":"close","code":4107,"reason":"sessions"}`) {
 		t.Errorf("told %q", b)
 	}
 	c.Close()

@@ -231,7 +231,7 @@ func (t *Table) welcome(slot uint32, r *wire.Request, id auth.Identity) {
 	t.greet(slot, c, r, resume)
 	if err != nil {
 		t.details[slot] = err.Error()
-		t.goodbye(slot, push.CloseAuth)
+		t.goodbye(slot, whyRefused(err))
 		return
 	}
 	t.replay(slot, c, r.Last, resume)
@@ -299,6 +299,18 @@ func (t *Table) replay(slot uint32, c *Conn, last string, resume *router.Resume)
 	for _, m := range resume.Messages {
 		t.offer(slot, c, m.Msg, m.Pos)
 	}
+}
+
+// whyRefused is the reason for a login that the register refuses. What passes by
+// itself must not tell the client to stay away.
+func whyRefused(err error) push.CloseReason {
+	switch {
+	case errors.Is(err, router.ErrSessions):
+		return push.CloseSessions
+	case errors.Is(err, router.ErrFull):
+		return push.CloseMaxConns
+	}
+	return push.CloseAuth
 }
 
 func (t *Table) loginAll(slot uint32, c *Conn, users []string, resume *router.Resume) error {
