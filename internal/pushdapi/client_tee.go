@@ -71,11 +71,19 @@ func TapDrops() (names []string) {
 	return names
 }
 
-// Tee has the node mirror its traffic and returns the stream, for
-// teewire.NewStream. The caller closes it; ctx ends it. The node ends it too,
-// with a record that says why. One tee at a time: a second one gets an *Error
-// with status 409.
-func (c *Client) Tee(ctx context.Context, q TeeQuery) (io.ReadCloser, error) {
+// TeeStream is a tee, for teewire.NewStream.
+type TeeStream struct {
+	io.ReadCloser
+	ID string // as in Tap; "" of a node that gives none
+}
+
+// TeeIDHeader names a tee in the head of its stream.
+const TeeIDHeader = "Push-Tee-Id"
+
+// Tee has the node mirror its traffic and returns the stream. The caller closes
+// it; ctx ends it. The node ends it too, with a record that says why. One tee
+// at a time: a second one gets an *Error with status 409.
+func (c *Client) Tee(ctx context.Context, q TeeQuery) (*TeeStream, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(c.timeout, func() {
 		cancel(fmt.Errorf("%s has not answered within %s: is it a node, and alive? pushctl stats asks it", c.addr, c.timeout))
@@ -91,7 +99,7 @@ func (c *Client) Tee(ctx context.Context, q TeeQuery) (io.ReadCloser, error) {
 		cancel(nil)
 		return nil, err
 	}
-	return &bounded{resp.Body, func() { cancel(nil) }}, nil
+	return &TeeStream{&bounded{resp.Body, func() { cancel(nil) }}, resp.Header.Get(TeeIDHeader)}, nil
 }
 
 // Tap returns what the node's tap does, with the books of the tee that reads
@@ -100,8 +108,17 @@ func (c *Client) Tap(ctx context.Context) (*Tap, error) {
 	return fetch[Tap](ctx, c, "/v1/tap", nil)
 }
 
-// StopTee ends the tee that reads the node, whoever began it. Without one the
-// error is an *Error with status 404.
-func (c *Client) StopTee(ctx context.Context) error {
-	return c.do(ctx, http.MethodDelete, "/v1/tee", nil, nil, nil)
+// StopTee ends the tee that reads the node, whichever that is by now. Without
+// one the error is an *Error with status 404.
+func (c *Client) StopTee(ctx context.Context) error { return c.StopTeeID(ctx, "") }
+
+// StopTeeID ends the tee that a Tap or a TeeStream names, and no other: if
+// another one reads, the error is an *Error with status 409. An id of "" is
+// StopTee.
+func (c *Client) StopTeeID(ctx context.Context, id string) error {
+	var v url.Values
+	if id != "" {
+		v = url.Values{"id": {id}}
+	}
+	return c.do(ctx, http.MethodDelete, "/v1/tee", v, nil, nil)
 }

@@ -61,6 +61,7 @@ func TestTeeIsAStream(t *testing.T) {
 		if r.Method+" "+r.URL.RequestURI() != "GET /v1/tee?redact=names&sample=2.5" {
 			t.Errorf("asked %s %s", r.Method, r.URL.RequestURI())
 		}
+		w.Header().Set(TeeIDHeader, "3f9a1c02")
 		io.WriteString(w, "pushtee1")
 		http.NewResponseController(w).Flush()
 		<-r.Context().Done() // the reader leaves
@@ -71,6 +72,9 @@ func TestTeeIsAStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if s.ID != "3f9a1c02" {
+		t.Errorf("it is called %q", s.ID)
+	}
 	magic := make([]byte, 8)
 	if _, err := io.ReadFull(s, magic); err != nil || string(magic) != "pushtee1" {
 		t.Fatalf("%q, %v", magic, err)
@@ -79,6 +83,24 @@ func TestTeeIsAStream(t *testing.T) {
 	if _, err := io.ReadAll(s); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+func TestTeesAreStopped(t *testing.T) {
+	f := func(id, want string) {
+		t.Helper()
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if got := r.Method + " " + r.URL.RequestURI(); got != want {
+				t.Errorf("%q: asked %s, want %s", id, got, want)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})
+		if err := c.StopTeeID(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	f("3f9a1c02", "DELETE /v1/tee?id=3f9a1c02")
+	f("a b", "DELETE /v1/tee?id=a+b")
+	f("", "DELETE /v1/tee")
 }
 
 func TestTeeIsRefused(t *testing.T) {

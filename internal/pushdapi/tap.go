@@ -12,6 +12,7 @@ const CutUplink = "uplink"
 // Tap is a node's tap: whether a tee reads it, and its books since that tee,
 // or the last one, began. For each kind of record Seen = Sent + Dropped.
 type Tap struct {
+	ID          string            `json:"id,omitempty"` // of the tee: StopTeeID ends that one only
 	Active      bool              `json:"active"`
 	Since       time.Time         `json:"since,omitzero"`
 	To          string            `json:"to,omitempty"` // who reads

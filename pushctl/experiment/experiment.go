@@ -25,9 +25,9 @@ type Node interface {
 // Production is the node whose traffic is mirrored.
 type Production interface {
 	Node
-	Tee(ctx context.Context, q pushdapi.TeeQuery) (io.ReadCloser, error)
+	Tee(ctx context.Context, q pushdapi.TeeQuery) (*pushdapi.TeeStream, error)
 	Tap(ctx context.Context) (*pushdapi.Tap, error)
-	StopTee(ctx context.Context) error
+	StopTeeID(ctx context.Context, id string) error
 }
 
 // Driver replays mirrored traffic on one shadow. *drive.Driver is one.

@@ -183,28 +183,30 @@ func (n *fakeNode) change(f func(n *fakeNode)) {
 // fakeProduction is a node with a tap.
 type fakeProduction struct {
 	*fakeNode
-	busy error
-	tap  pushdapi.Tap
-	out  *io.PipeWriter
+	busy  error
+	tap   pushdapi.Tap
+	out   *io.PipeWriter
+	asked []string // ids of tees that were to be ended
 }
 
 func newFakeProduction() *fakeProduction {
 	p := &fakeProduction{fakeNode: newFakeNode("gw-1")}
 	p.shadow = false
-	p.tap = pushdapi.Tap{Active: true, Connections: 50, Asked: 5, Sample: 5}
+	p.tap = pushdapi.Tap{ID: "3f9a1c02", Active: true, Connections: 50, Asked: 5, Sample: 5}
 	return p
 }
 
-func (p *fakeProduction) Tee(context.Context, pushdapi.TeeQuery) (io.ReadCloser, error) {
+func (p *fakeProduction) Tee(context.Context, pushdapi.TeeQuery) (*pushdapi.TeeStream, error) {
 	if p.busy != nil {
 		return nil, p.busy
 	}
 	in, out := io.Pipe()
 	p.mu.Lock()
 	p.out, p.tap.Since = out, time.Now()
+	id := p.tap.ID
 	p.mu.Unlock()
 	go out.Write([]byte(teewire.Magic)) // ends when it is read, or the reader is closed
-	return in, nil
+	return &pushdapi.TeeStream{ReadCloser: in, ID: id}, nil
 }
 
 func (p *fakeProduction) Tap(context.Context) (*pushdapi.Tap, error) {
@@ -214,10 +216,14 @@ func (p *fakeProduction) Tap(context.Context) (*pushdapi.Tap, error) {
 	return &t, nil
 }
 
-// StopTee implements Production.
-func (p *fakeProduction) StopTee(context.Context) error {
+// StopTeeID implements Production.
+func (p *fakeProduction) StopTeeID(_ context.Context, id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.asked = append(p.asked, id)
+	if id != p.tap.ID {
+		return &pushdapi.Error{Code: "another", Status: http.StatusConflict}
+	}
 	if p.out == nil {
 		return &pushdapi.Error{Code: "not_found", Status: http.StatusNotFound}
 	}

@@ -19,6 +19,12 @@ func (e *experiment) mirror(inner context.Context) error {
 		<-inner.Done()
 		body.Close()
 	})
+	e.tee = body.ID
+	if e.knobs != nil {
+		if err := e.knobs.journal.Teed(body.ID); err != nil {
+			e.note("which tee this is could not be noted, so that pushctl tee stop ends whichever reads %s: %v", e.o.Production.Addr(), err)
+		}
+	}
 	streams := []teewire.Batches{teewire.NewStream(body)}
 	if k, ok := e.o.To.Driver.(*Keeper); ok {
 		streams[0] = k.Through(streams[0])
@@ -53,9 +59,8 @@ func (e *experiment) join(ctx context.Context) error {
 		if err := e.watch(ctx, tick.C); err != nil {
 			return err
 		}
-		if tap, err := e.o.Production.Tap(ctx); err == nil {
-			e.tap = tap
-			limit = joinLeast + time.Duration(tap.Connections)*joinPerConn
+		if e.lookAtTap(ctx) {
+			limit = joinLeast + time.Duration(e.tap.Connections)*joinPerConn
 		}
 		since := time.Since(begun)
 		if e.hasJoined() {

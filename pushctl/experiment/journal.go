@@ -24,9 +24,10 @@ type Kept struct {
 // Entry is what a journal holds: enough to put a shadow back after the process
 // that changed it was killed.
 type Entry struct {
-	Shadow string         `json:"shadow"` // address
-	Node   string         `json:"node"`   // its name
-	From   string         `json:"from"`   // whose traffic it was fed
+	Shadow string         `json:"shadow"`        // address
+	Node   string         `json:"node"`          // its name
+	From   string         `json:"from"`          // whose traffic it was fed
+	Tee    string         `json:"tee,omitempty"` // id of the tee, once it has begun
 	Begun  time.Time      `json:"begun"`
 	Place  pushdapi.Place `json:"place"` // of the experiment's process
 	Start  string         `json:"start"` // of that process, in ticks since boot: numbers are given again
@@ -70,17 +71,23 @@ func fileName(addr string) string {
 // Write notes what the shadow's knobs were. It is on disk when Write returns.
 func (j *Journal) Write(kept []Kept) error {
 	j.entry.Knobs = kept
-	b, err := json.MarshalIndent(&j.entry, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := j.write(append(b, '\n')); err != nil {
+	if err := j.write(); err != nil {
 		return fmt.Errorf("note what the shadow was, so that it can be put back: %w; nothing was changed. XDG_STATE_HOME names another folder", err)
 	}
 	return nil
 }
 
-func (j *Journal) write(b []byte) error {
+// Teed notes which tee feeds the shadow.
+func (j *Journal) Teed(id string) error {
+	j.entry.Tee = id
+	return j.write()
+}
+
+func (j *Journal) write() error {
+	b, err := json.MarshalIndent(&j.entry, "", "  ")
+	if err != nil {
+		return err
+	}
 	dir := filepath.Dir(j.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -90,7 +97,7 @@ func (j *Journal) write(b []byte) error {
 		return err
 	}
 	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(b)
+	_, err = f.Write(append(b, '\n'))
 	if err == nil {
 		err = f.Sync()
 	}

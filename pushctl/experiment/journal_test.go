@@ -44,6 +44,12 @@ func TestAJournalSurvives(t *testing.T) {
 	if !got.Alive() {
 		t.Error("another machine cannot be seen from here")
 	}
+	if err := all[0].Teed("3f9a1c02"); err != nil {
+		t.Error(err)
+	}
+	if again, err := Journals(dir); err != nil || len(again) != 1 || again[0].Entry().Tee != "3f9a1c02" || !cmp.Equal(kept, again[0].Entry().Knobs) {
+		t.Errorf("%d journals, %v", len(again), err)
+	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%v, %v", left, err)
 	}

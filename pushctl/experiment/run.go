@@ -86,6 +86,7 @@ type experiment struct {
 	ended                   chan error // one for each driver
 	driving                 int        // of them, that have not ended
 
+	tee     string // its id, "" before it has begun, or of a node that gives none
 	tap     *pushdapi.Tap
 	strikes map[string]int // looks in a row that found a condition
 	driven  []driven       // of late
@@ -244,9 +245,7 @@ const closeWithin = 10 * time.Second
 func (e *experiment) close(ctx context.Context) {
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer done()
-	if tap, err := e.o.Production.Tap(last); err == nil {
-		e.tap = tap
-	}
+	e.lookAtTap(last)
 	var wg sync.WaitGroup
 	for _, s := range e.sides() {
 		wg.Go(func() {
@@ -265,9 +264,10 @@ func (e *experiment) close(ctx context.Context) {
 const endTeeWithin = 3 * time.Second
 
 // endTee has production end the stream, so that what is under way arrives and
-// the books close; unless it has ended it already: the next tee is another's.
+// the books close. A tee without a name is ended by leaving it: whoever reads
+// by now may be another.
 func (e *experiment) endTee(ctx context.Context) {
-	if e.driving < len(e.shadows()) || e.o.Production.StopTee(ctx) != nil {
+	if e.driving < len(e.shadows()) || e.tee == "" || e.o.Production.StopTeeID(ctx, e.tee) != nil {
 		return
 	}
 	late := time.NewTimer(endTeeWithin)

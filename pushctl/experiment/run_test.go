@@ -73,6 +73,43 @@ func TestAnExperimentRunsToItsEnd(t *testing.T) {
 	})
 }
 
+// An experiment ends its own tee only: whoever reads by then may be another.
+func TestNoOtherTeeIsEnded(t *testing.T) {
+	f := func(id string, meanwhile func(tap *pushdapi.Tap), wantAsked []string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair(t)
+			p.production.tap.ID = id
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			noted := ""
+			tell := p.o.Tell
+			p.o.Tell = func(g Progress) {
+				tell(g)
+				if all, err := Journals(p.o.Journals); err == nil && len(all) == 1 && g.Stage == "aa" {
+					noted = all[0].Entry().Tee
+				}
+			}
+			go func() {
+				<-time.After(90 * time.Second) // in A/B
+				p.production.change(func(*fakeNode) { meanwhile(&p.production.tap) })
+				<-time.After(10 * time.Second) // for a look at the tap
+				cancel()
+			}()
+			r := p.run(ctx)
+			if !slices.Equal(p.production.asked, wantAsked) || noted != id {
+				t.Errorf("asked to end %q, want %q; the journal names %q, want %q", p.production.asked, wantAsked, noted, id)
+			}
+			if r.Tap == nil || r.Tap.ID != id || r.Tap.Torn != 0 {
+				t.Errorf("the report has the books of another tee: %+v", r.Tap)
+			}
+		})
+	}
+	f("3f9a1c02", func(*pushdapi.Tap) {}, []string{"3f9a1c02"})
+	f("3f9a1c02", func(tap *pushdapi.Tap) { tap.ID, tap.Torn = "0badcafe", 99 }, []string{"3f9a1c02"})
+	f("", func(*pushdapi.Tap) {}, nil) // a node that gives no names
+}
+
 // Whatever ends an experiment has a word, and the shadow is put back.
 func TestWhatEndsAnExperiment(t *testing.T) {
 	f := func(name string, do func(p *pair, cancel func()), reason, detail string) {

@@ -51,12 +51,20 @@ func (e *experiment) askTap(ctx context.Context) {
 	}
 	limit, stop := context.WithTimeout(ctx, lookMax)
 	defer stop()
-	if tap, err := e.o.Production.Tap(limit); err == nil {
-		e.tap = tap
-		if tap.Active && tap.Sample < tap.Asked {
-			e.note("production mirrors %g %% of its users instead of %g %%: its tap has a smaller allowance", tap.Sample, tap.Asked)
-		}
+	if e.lookAtTap(limit) && e.tap.Active && e.tap.Sample < e.tap.Asked {
+		e.note("production mirrors %g %% of its users instead of %g %%: its tap has a smaller allowance", e.tap.Sample, e.tap.Asked)
 	}
+}
+
+// lookAtTap takes the books of this tee, and reports whether there are any: of
+// another's, that has begun since ours has ended, nothing is to be learnt.
+func (e *experiment) lookAtTap(ctx context.Context) bool {
+	tap, err := e.o.Production.Tap(ctx)
+	if err != nil || tap.ID != e.tee {
+		return false
+	}
+	e.tap = tap
+	return true
 }
 
 // alive tells of nodes that do not answer, or not as they did.

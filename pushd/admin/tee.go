@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"time"
@@ -14,14 +16,22 @@ type Sink interface {
 	Write([]byte) error
 }
 
+// Tee is what a reader asks for.
+type Tee struct {
+	pushdapi.TeeQuery
+	ID string // names the tee
+	To string // who reads
+}
+
 // Tap mirrors the traffic of a node to one reader at a time.
 type Tap interface {
 	// Mirror serves a tee until ctx is done, w fails, or the tap has ended
 	// it, which is no error. Before the first write its error may be a
 	// *pushdapi.Error with a Status.
-	Mirror(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error
-	// Stop ends the tee for somebody and tells whether there was one.
-	Stop(who string) bool
+	Mirror(ctx context.Context, t Tee, w Sink) error
+	// Stop ends the tee of that id for somebody, with "" whichever reads. Its
+	// error is a *pushdapi.Error if there is none or another.
+	Stop(id, who string) error
 	// Status has the books of the tee, or of the last one; Total those of
 	// all tees since the node has started.
 	Status() pushdapi.Tap
@@ -61,13 +71,18 @@ func (a *API) stopTee(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := query(r); err != nil {
+	v, err := query(r, "id")
+	if err != nil {
 		return nil, err
 	}
-	if !tap.Stop(asker(r)) {
-		return nil, refuse(http.StatusNotFound, "not_found", "no tee reads %s; pushctl tee status says how the last one ended", a.nodeName())
+	id := v.Get("id")
+	if id == "" && v.Has("id") { // of a script whose variable is not set
+		return nil, badQuery("id is empty: give that of the tee, which GET /v1/tap tells, or leave it out to end whichever reads")
 	}
-	a.c.Log.Info("tee stopped by request", "from", asker(r))
+	if err := tap.Stop(id, asker(r)); err != nil {
+		return nil, err
+	}
+	a.c.Log.Info("tee stopped by request", "id", id, "from", asker(r))
 	return nil, nil
 }
 
@@ -91,19 +106,35 @@ func (a *API) tee(w http.ResponseWriter, r *http.Request) error {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 		return refuse(http.StatusForbidden, "cross_origin", "a page of another origin may not begin a tee; use pushctl tee")
 	}
-	out := &teeSink{patient{w: w, rc: http.NewResponseController(w), patience: tap.Patience, kind: "application/octet-stream"}}
-	err = tap.Mirror(r.Context(), q, asker(r), out)
+	t := Tee{q, teeID(), asker(r)}
+	out := &teeSink{patient{w: w, rc: http.NewResponseController(w), patience: tap.Patience, kind: "application/octet-stream"}, t.ID}
+	err = tap.Mirror(r.Context(), t, out)
 	if err == nil && out.started {
 		out.rc.SetWriteDeadline(time.Time{}) // the connection may be used again
 	}
 	return a.endStream(&out.patient, r, err)
 }
 
+// teeID names a tee. It is drawn: numbers begin anew with the process and clocks
+// are set, and neither must have somebody end a tee that he has not seen. It is
+// short enough to be typed.
+func teeID() string {
+	var b [4]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
 // teeSink hands each write to the socket at once.
-type teeSink struct{ patient }
+type teeSink struct {
+	patient
+	id string
+}
 
 // Write implements Sink.
 func (s *teeSink) Write(b []byte) error {
+	if !s.started { // a refusal names no tee
+		s.w.Header().Set(pushdapi.TeeIDHeader, s.id)
+	}
 	_, err := s.patient.Write(b)
 	if err == nil {
 		err = s.rc.Flush()

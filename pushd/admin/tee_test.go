@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,24 +16,18 @@ import (
 
 // fakeTap serves what a test says.
 type fakeTap struct {
-	mirror   func(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error
-	stopped  atomic.Bool
-	by       string // who stopped it
+	mirror   func(ctx context.Context, t Tee, w Sink) error
+	stop     func(id, who string) error
 	status   pushdapi.Tap
 	total    pushdapi.Tap
 	patience time.Duration
 }
 
-func (f *fakeTap) Mirror(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error {
-	return f.mirror(ctx, q, to, w)
-}
-func (f *fakeTap) Stop(who string) bool {
-	f.by = who
-	return f.stopped.CompareAndSwap(false, true)
-}
-func (f *fakeTap) Status() pushdapi.Tap    { return f.status }
-func (f *fakeTap) Total() pushdapi.Tap     { return f.total }
-func (f *fakeTap) Patience() time.Duration { return max(f.patience, time.Second) }
+func (f *fakeTap) Mirror(ctx context.Context, t Tee, w Sink) error { return f.mirror(ctx, t, w) }
+func (f *fakeTap) Stop(id, who string) error                       { return f.stop(id, who) }
+func (f *fakeTap) Status() pushdapi.Tap                            { return f.status }
+func (f *fakeTap) Total() pushdapi.Tap                             { return f.total }
+func (f *fakeTap) Patience() time.Duration                         { return max(f.patience, time.Second) }
 
 // busyTap is read by somebody.
 func busyTap() *fakeTap {
@@ -49,11 +42,10 @@ func busyTap() *fakeTap {
 // Each batch reaches the reader while the tee goes on, which ends with him.
 func TestTeeIsHandedOnAtOnce(t *testing.T) {
 	b, ended := newBench(t), make(chan error, 1)
-	var asked pushdapi.TeeQuery
-	var who string
+	var asked Tee
 	next := make(chan string)
-	b.c.Tap = &fakeTap{mirror: func(ctx context.Context, q pushdapi.TeeQuery, to string, w Sink) error {
-		asked, who = q, to
+	b.c.Tap = &fakeTap{mirror: func(ctx context.Context, t Tee, w Sink) error {
+		asked = t
 		for {
 			select {
 			case s := <-next:
@@ -83,8 +75,11 @@ func TestTeeIsHandedOnAtOnce(t *testing.T) {
 			t.Fatalf("read %q, %v, want %q", got, err, want)
 		}
 	}
-	if asked.Sample != 5 || asked.Redact != teewire.RedactNames || !strings.HasPrefix(who, "pushdapi from 127.0.0.1:") {
-		t.Errorf("asked %+v by %q", asked, who)
+	if asked.Sample != 5 || asked.Redact != teewire.RedactNames || !strings.HasPrefix(asked.To, "pushdapi from 127.0.0.1:") {
+		t.Errorf("asked %+v", asked)
+	}
+	if len(s.ID) != 8 || s.ID != asked.ID {
+		t.Errorf("the reader is told id %q, the tap %q", s.ID, asked.ID)
 	}
 	leave()
 	select {
@@ -97,7 +92,7 @@ func TestTeeIsHandedOnAtOnce(t *testing.T) {
 // The end that a tap gives a stream is a good one.
 func TestTeeEndsWell(t *testing.T) {
 	b := newBench(t)
-	b.c.Tap = &fakeTap{mirror: func(_ context.Context, _ pushdapi.TeeQuery, _ string, w Sink) error { return w.Write([]byte("all")) }}
+	b.c.Tap = &fakeTap{mirror: func(_ context.Context, _ Tee, w Sink) error { return w.Write([]byte("all")) }}
 	s, err := b.client.Tee(t.Context(), pushdapi.TeeQuery{Sample: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +106,7 @@ func TestTeeEndsWell(t *testing.T) {
 // What is cut off must not look whole.
 func TestATeeThatFailsIsSeen(t *testing.T) {
 	b := newBench(t)
-	b.c.Tap = &fakeTap{mirror: func(_ context.Context, _ pushdapi.TeeQuery, _ string, w Sink) error {
+	b.c.Tap = &fakeTap{mirror: func(_ context.Context, _ Tee, w Sink) error {
 		return errors.Join(w.Write([]byte("half")), errors.New("broken"))
 	}}
 	s, err := b.client.Tee(t.Context(), pushdapi.TeeQuery{Sample: 1})
@@ -127,7 +122,7 @@ func TestATeeThatFailsIsSeen(t *testing.T) {
 // A reader that does not read fails the write after the tap's patience.
 func TestTeeGivesUpAReaderThatDoesNotRead(t *testing.T) {
 	b, ended := newBench(t), make(chan error, 1)
-	b.c.Tap = &fakeTap{patience: time.Second, mirror: func(_ context.Context, _ pushdapi.TeeQuery, _ string, w Sink) error {
+	b.c.Tap = &fakeTap{patience: time.Second, mirror: func(_ context.Context, _ Tee, w Sink) error {
 		batch := make([]byte, 256<<10)
 		for {
 			if err := w.Write(batch); err != nil {
@@ -161,12 +156,21 @@ func TestTapAndItsEnd(t *testing.T) {
 	if s, err := b.client.Tap(t.Context()); err != nil || !s.Active || s.To != "pushctl" || s.Sample != 2.5 || s.Sent["in"] != 4 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if err := b.client.StopTee(t.Context()); err != nil || !tap.stopped.Load() || !strings.HasPrefix(tap.by, "pushdapi ") {
-		t.Errorf("stopped %t by %q, %v", tap.stopped.Load(), tap.by, err)
+	var asked, by string
+	tap.stop = func(id, who string) error {
+		asked, by = id, who
+		return nil
 	}
-	err := b.client.StopTee(t.Context())
-	if e, ok := errors.AsType[*pushdapi.Error](err); !ok || e.Status != http.StatusNotFound {
-		t.Errorf("a second time: %v", err)
+	if err := b.client.StopTeeID(t.Context(), "3f9a1c02"); err != nil || asked != "3f9a1c02" || !strings.HasPrefix(by, "pushdapi ") {
+		t.Errorf("asked to stop %q by %q, %v", asked, by, err)
+	}
+	if err := b.client.StopTee(t.Context()); err != nil || asked != "" {
+		t.Errorf("asked to stop %q, not whichever reads, %v", asked, err)
+	}
+	tap.stop = func(string, string) error { return refuse(http.StatusConflict, "another", "somebody else reads") }
+	err := b.client.StopTeeID(t.Context(), "3f9a1c02")
+	if e, ok := errors.AsType[*pushdapi.Error](err); !ok || e.Status != http.StatusConflict || e.Code != "another" {
+		t.Errorf("of another tee: %v", err)
 	}
 }
 
@@ -176,24 +180,25 @@ func TestTeeRefusals(t *testing.T) {
 		b.refused(t, "GET", path, "", http.StatusNotFound, "not_found", "no tap")
 	}
 	b.refused(t, "DELETE", "/v1/tee", "", http.StatusNotFound, "not_found", "no tap")
-	tap := &fakeTap{mirror: func(context.Context, pushdapi.TeeQuery, string, Sink) error {
-		return refuse(http.StatusConflict, "busy", "somebody reads")
-	}}
-	tap.stopped.Store(true)
-	b.c.Tap = tap
+	b.c.Tap = &fakeTap{
+		mirror: func(context.Context, Tee, Sink) error { return refuse(http.StatusConflict, "busy", "somebody reads") },
+		stop:   func(string, string) error { return refuse(http.StatusNotFound, "not_found", "nobody reads") },
+	}
 	b.refused(t, "GET", "/v1/tee", "", http.StatusBadRequest, "bad_query", "sample", "percent")
 	b.refused(t, "GET", "/v1/tee?sample=0", "", http.StatusBadRequest, "bad_query", "0.01 to 100")
 	b.refused(t, "GET", "/v1/tee?sample=1&redact=x", "", http.StatusBadRequest, "bad_query", "payload, names, off")
 	b.refused(t, "GET", "/v1/tee?sample=1&speed=2", "", http.StatusBadRequest, "bad_query", "known are sample, redact")
 	b.refused(t, "GET", "/v1/tee?sample=1", "", http.StatusConflict, "busy", "somebody reads")
-	b.refused(t, "DELETE", "/v1/tee", "", http.StatusNotFound, "not_found", "no tee reads gw-1")
+	b.refused(t, "DELETE", "/v1/tee", "", http.StatusNotFound, "not_found", "nobody reads")
+	b.refused(t, "DELETE", "/v1/tee?id=", "", http.StatusBadRequest, "bad_query", "id is empty")
+	b.refused(t, "DELETE", "/v1/tee?node=1", "", http.StatusBadRequest, "bad_query", "known are id")
 	b.refused(t, "GET", "/v1/tap?x=1", "", http.StatusBadRequest, "bad_query", "x")
 	b.refused(t, "PUT", "/v1/tee", "", http.StatusMethodNotAllowed, "method", "DELETE, GET, HEAD")
 }
 
 func TestTeeIsNotForPagesOfOtherOrigins(t *testing.T) {
 	b := newBench(t)
-	b.c.Tap = &fakeTap{mirror: func(context.Context, pushdapi.TeeQuery, string, Sink) error { return nil }}
+	b.c.Tap = &fakeTap{mirror: func(context.Context, Tee, Sink) error { return nil }}
 	f := func(site string, want int) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/v1/tee?sample=1", nil)

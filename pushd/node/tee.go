@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"pushfleet/internal/pushdapi"
 	"pushfleet/pushd/admin"
 	"pushfleet/pushd/tap"
 )
@@ -24,12 +23,12 @@ func (n *Node) newTap() *tap.Tap {
 }
 
 // Mirror implements admin.Tap.
-func (m mirror) Mirror(ctx context.Context, q pushdapi.TeeQuery, to string, w admin.Sink) error {
-	return m.Run(ctx, tap.Options{Sample: q.Sample, Redact: q.Redact, To: to}, w)
+func (m mirror) Mirror(ctx context.Context, t admin.Tee, w admin.Sink) error {
+	return m.Run(ctx, tap.Options{Sample: t.Sample, Redact: t.Redact, ID: t.ID, To: t.To}, w)
 }
 
 // Stop implements admin.Tap.
-func (m mirror) Stop(who string) bool { return m.StopFor(who) }
+func (m mirror) Stop(id, who string) error { return m.StopFor(id, who) }
 
 // Patience implements admin.Tap.
 func (m mirror) Patience() time.Duration { return m.Knobs.Stall.Get() }

@@ -295,6 +295,48 @@ func TestTeeIsRedacted(t *testing.T) {
 	f(pushdapi.TeeQuery{Sample: 100, Redact: teewire.RedactOff}, []string{"secret-token"}, []string{"secret-payload", "secret-user"})
 }
 
+// What a reader and a look are told names the tee, and ends no other.
+func TestATeeIsEndedByItsID(t *testing.T) {
+	n := testnode.Start(t, nil)
+	begin := func() *pushdapi.TeeStream {
+		t.Helper()
+		s, err := n.API.Tee(t.Context(), pushdapi.TeeQuery{Sample: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	refused := func(id string, status int) {
+		t.Helper()
+		err := n.API.StopTeeID(t.Context(), id)
+		if e, ok := errors.AsType[*pushdapi.Error](err); !ok || e.Status != status {
+			t.Errorf("end tee %s: %v, want %d", id, err, status)
+		}
+	}
+	end := func(s *pushdapi.TeeStream) {
+		t.Helper()
+		if err := n.API.StopTeeID(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, s); err != nil { // until it has ended: the next one has room
+			t.Fatal(err)
+		}
+	}
+	first := begin()
+	if s := tapIs(t, n, "a tee reads", func(s *pushdapi.Tap) bool { return s.Active }); s.ID == "" || s.ID != first.ID {
+		t.Errorf("the reader is told id %q, others %q", first.ID, s.ID)
+	}
+	end(first)
+	refused(first.ID, http.StatusNotFound)
+	second := begin()
+	refused(first.ID, http.StatusConflict)
+	if s := tapIs(t, n, "it reads on", func(s *pushdapi.Tap) bool { return s.Active }); s.ID != second.ID || s.ID == first.ID {
+		t.Errorf("the first was %q, the second is %q, %q reads", first.ID, second.ID, s.ID)
+	}
+	end(second)
+}
+
 func TestOneTeeAtATime(t *testing.T) {
 	n := testnode.Start(t, nil)
 	refused := func(code string, status int) {

@@ -66,7 +66,7 @@ func (t *Tap) status() pushdapi.Tap {
 	}
 	all := t.sum()
 	all.add(&r.own)
-	s := pushdapi.Tap{Active: !r.over.Load(), Since: r.since, To: r.o.To, Asked: r.o.Sample, Redact: r.o.Redact.String(),
+	s := pushdapi.Tap{ID: r.o.ID, Active: !r.over.Load(), Since: r.since, To: r.o.To, Asked: r.o.Sample, Redact: r.o.Redact.String(),
 		Joined: all.joined, Torn: all.torn, Bytes: r.bytes.Load(), CPUSeconds: float64(all.cpu+r.cpu.Load()) / 1e9,
 		Seen: map[string]uint64{}, Sent: map[string]uint64{}, Dropped: map[string]uint64{}, DroppedBy: map[string]uint64{}}
 	if s.Active {

@@ -92,7 +92,7 @@ func (s *Shard) Close(c *teewire.Close) {
 func (s *Shard) Lost(k teewire.Kind) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.run; r != nil && r.id == s.known && !r.over.Load() {
+	if r := s.run; r != nil && r.number == s.known && !r.over.Load() {
 		s.books.seen[k]++
 		s.books.dropped[k][teewire.DropTorn]++
 	}
@@ -103,7 +103,7 @@ func (s *Shard) Lost(k teewire.Kind) {
 func (s *Shard) Leave(conn uint64, why teewire.Drop) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.run; r != nil && r.id == s.known && !r.over.Load() {
+	if r := s.run; r != nil && r.number == s.known && !r.over.Load() {
 		s.leave(conn, why)
 		s.tell(tellPer)
 		s.handOver()

@@ -28,7 +28,7 @@ func (t *Tap) pubOf(h uint64) *Shard { return t.pubs[uint32(h)%uint32(len(t.pubs
 
 func (s *Shard) publish(r *run, h uint64, m *teewire.Message) {
 	user := len(m.User) > 0
-	v := s.enter(r.id, teewire.KindPublish, recordHead+len(m.User)+len(m.Group)+len(m.ID)+len(m.Key)+len(m.Data))
+	v := s.enter(r.number, teewire.KindPublish, recordHead+len(m.User)+len(m.Group)+len(m.ID)+len(m.Key)+len(m.Data))
 	if v == off {
 		return
 	}

@@ -17,17 +17,17 @@ import (
 
 // run is one tee.
 type run struct {
-	id    uint64
-	o     Options
-	at    int64 // the clock when it began
-	since time.Time
-	key   *key
-	pool  pool
-	torn  userList
-	also  userSet
-	steps atomic.Uint64 // users below are in the sample
-	over  atomic.Bool
-	stop  chan struct{} // closed when it is over
+	number uint64 // among those of this process: what loops compare
+	o      Options
+	at     int64 // the clock when it began
+	since  time.Time
+	key    *key
+	pool   pool
+	torn   userList
+	also   userSet
+	steps  atomic.Uint64 // users below are in the sample
+	over   atomic.Bool
+	stop   chan struct{} // closed when it is over
 
 	cpu     atomic.Int64  // ns that the flusher has computed
 	percent atomic.Int64  // of one core over the last second, in thousandths
@@ -39,6 +39,10 @@ type run struct {
 	why   teewire.Drop // the sample became smaller
 	end   teewire.End
 	own   books // heads, counts and ends
+}
+
+func (r *run) String() string {
+	return fmt.Sprintf("tee %s to %s runs since %s", r.o.ID, r.o.To, r.since.Format(time.RFC3339))
 }
 
 func (r *run) sample() float64 { return float64(r.steps.Load()) * 100 / steps }
@@ -61,7 +65,7 @@ func (t *Tap) Run(ctx context.Context, o Options, w Sink) error {
 	if err != nil {
 		return err
 	}
-	t.Log.Info("tee begins", "to", o.To, "sample", r.sample(), "redact", o.Redact.String())
+	t.Log.Info("tee begins", "id", o.ID, "to", o.To, "sample", r.sample(), "redact", o.Redact.String())
 	f := flusher{t: t, r: r, w: w, second: r.at}
 	err = f.serve(ctx)
 	t.finish(r)
@@ -80,7 +84,7 @@ func (t *Tap) finish(r *run) {
 	addUp(&t.ended, s)
 	t.busy = false
 	t.mu.Unlock()
-	t.Log.Info("tee ended", "to", r.o.To, "reason", s.EndReason, "detail", s.EndDetail, "bytes", s.Bytes,
+	t.Log.Info("tee ended", "id", r.o.ID, "to", r.o.To, "reason", s.EndReason, "detail", s.EndDetail, "bytes", s.Bytes,
 		"connections_torn", s.Torn, "dropped", s.DroppedBy, "cpu_seconds", s.CPUSeconds)
 }
 

@@ -79,7 +79,7 @@ const (
 func (s *Shard) enter(run uint64, k teewire.Kind, size int) verdict {
 	s.mu.Lock()
 	r := s.run
-	if r == nil || r.id != run || r.over.Load() {
+	if r == nil || r.number != run || r.over.Load() {
 		s.mu.Unlock()
 		return off
 	}

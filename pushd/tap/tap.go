@@ -92,7 +92,7 @@ func (t *Tap) State() State {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return State{Run: r.id, Sample: r.sample(), Why: r.why}
+	return State{Run: r.number, Sample: r.sample(), Why: r.why}
 }
 
 // Sample returns the percent of users that are mirrored now, 0 without a tee.
@@ -105,6 +105,7 @@ func (t *Tap) Loop(i int) *Shard { return t.loops[i] }
 type Options struct {
 	Sample float64 // percent of users; the knob tap.sample_percent bounds it
 	Redact teewire.Redact
+	ID     string // names the tee to those who look at it and end it
 	To     string // who reads, for messages
 }
 
@@ -119,8 +120,7 @@ func (t *Tap) start(o Options) (*run, error) {
 	defer t.mu.Unlock()
 	if t.busy {
 		return nil, &pushdapi.Error{Status: http.StatusConflict, Code: "busy", Message: fmt.Sprintf(
-			"a tee to %s runs since %s; there can be one at a time: wait for its end, or end it by pushctl tee stop",
-			t.last.o.To, t.last.since.Format(time.RFC3339))}
+			"%s; there can be one at a time: wait for its end, or end it by pushctl tee stop", t.last)}
 	}
 	if !(o.Sample > 0 && o.Sample <= 100) {
 		return nil, &pushdapi.Error{Status: http.StatusBadRequest, Code: "bad_sample",
@@ -133,7 +133,7 @@ func (t *Tap) start(o Options) (*run, error) {
 	}
 	now := t.Clock()
 	t.runs++
-	r := &run{id: t.runs, o: o, at: now, since: t.Wall(now), limit: 100, stop: make(chan struct{}), key: newKey(o.Redact)}
+	r := &run{number: t.runs, o: o, at: now, since: t.Wall(now), limit: 100, stop: make(chan struct{}), key: newKey(o.Redact)}
 	r.pool = pool{size: chunkSize(t.Knobs.Buffer.Get(), len(t.loops)+len(t.pubs)), max: t.Knobs.Buffer.Get}
 	r.steps.Store(stepsOf(min(knob, o.Sample)))
 	for _, s := range t.shards() {
@@ -193,9 +193,20 @@ func (t *Tap) Stop(reason string) bool {
 	return t.stop(t.run.Load(), reason, detail)
 }
 
-// StopFor is Stop with EndStopped for somebody, who is named to the reader.
-func (t *Tap) StopFor(who string) bool {
-	return t.stop(t.run.Load(), EndStopped, "by request of "+who)
+// StopFor ends a tee with EndStopped for somebody, who is named to its reader:
+// the one with that id, or whichever reads if id is "". A *pushdapi.Error says
+// that none reads, or that it is another one, which goes on.
+func (t *Tap) StopFor(id, who string) error {
+	r := t.run.Load()
+	if r != nil && id != "" && r.o.ID != id {
+		return &pushdapi.Error{Status: http.StatusConflict, Code: "another", Message: fmt.Sprintf(
+			"tee %s does not read %s: %s; pushctl tee status says more, and pushctl tee stop --id %s ends that one", id, t.Node, r, r.o.ID)}
+	}
+	if !t.stop(r, EndStopped, "by request of "+who) {
+		return &pushdapi.Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf(
+			"no tee reads %s; pushctl tee status says how the last one ended", t.Node)}
+	}
+	return nil
 }
 
 // stop ends a tee at once, if nobody has ended it before.
