@@ -28,7 +28,6 @@ func connMetrics(p *prom.Page, s *pushdapi.Stats) {
 	}
 	p.Gauge("pushd_connections_handshaking", "Connections whose handshake is not finished.", float64(c.Handshaking))
 	p.Gauge("pushd_connections_max", "Knob conns.max: more are refused.", float64(c.Max))
-	p.Gauge("pushd_tap_sampled_connections", "The same as pushd_tap_connections, as the loops count it.", float64(c.Sampled))
 	p.Counter("pushd_accepted_total", "Connections accepted.", float64(s.Totals.Accepted))
 	windows(p, "pushd_accepted_rate", "Connections accepted per second, decayed over the window.", c.Accepted)
 	windows(p, "pushd_closed_rate", "Connections ended per second, decayed over the window.", s.Closed)

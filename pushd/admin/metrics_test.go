@@ -113,7 +113,6 @@ func TestMetricValues(t *testing.T) {
 	f("process_cpu_seconds_total", 7.6)
 	f("pushd_gc_cpu_ratio", 0.03)
 	f("pushd_gc_held", 1)
-	f("pushd_tap_sampled_connections", 6)
 	f("go_goroutines", 63)
 	f("pushd_voluntary_switches_total", 64)
 	f("pushd_fds", 65)
