@@ -28,8 +28,7 @@ func teeRecordCommand(e *env) *cli.Command {
 		Flags: flags(mirrorFlags(),
 			&cli.StringFlag{Name: "to-file", Usage: "write to `PATH`, which must not be there yet"},
 			&cli.StringFlag{Name: "max-bytes", Usage: "end after `SIZE`", Value: "10GiB"},
-			&cli.GenericFlag{Name: "for", Usage: "end after `TIME`", Value: new(span)},
-			&cli.StringSliceFlag{Name: "allow", Usage: "do not end because of `WHAT`: cpu, p99 or drops; repeatable"}),
+			forFlag(), allowFlag("cpu, p99 or drops")),
 		Action: func(c *cli.Context) error { return e.teeRecord(c) },
 	}
 }
@@ -52,11 +51,8 @@ func (e *env) teeRecord(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := experiment.Options{Mirror: true, Journals: journals(t.getenv), Plan: experiment.Plan{AB: t.span("for", 0)}}
-	if o.Query, err = t.query(); err != nil {
-		return err
-	}
-	if o.Allow, err = t.allowed(); err != nil {
+	o, err := t.asked()
+	if err != nil {
 		return err
 	}
 	path := c.String("to-file")
@@ -79,29 +75,24 @@ func (e *env) teeRecord(c *cli.Context) error {
 		return errors.Join(err, w.Close())
 	}
 	o.Production, o.To = from, experiment.Shadow{Driver: experiment.NewKeeper(w)}
-	show := newTeeScreen(t.options)
-	o.Tell = show.tell
-	r, err := experiment.Run(c.Context, o)
-	show.close()
+	r, err := t.run(o)
 	cerr := w.Close()
 	if err != nil {
-		return teeHint(errors.Join(err, cerr))
+		return errors.Join(err, cerr)
 	}
 	out := &recorded{Path: path, Files: w.Files(), Bytes: w.Bytes(), Seconds: r.End.Sub(r.Begin).Seconds(),
 		Records: r.Driver.Read, Joined: r.Driver.Joined, Torn: r.Driver.Torn}
 	if r.Stopped != nil {
 		out.Ended, out.Detail = r.Stopped.Reason, r.Stopped.Detail
 	}
-	if err := t.print(&view{docs: []any{out}, rows: []any{out}, lines: out.lines}); err != nil {
+	why, stopped := ended(r.Stopped)
+	if err := t.print(&view{docs: []any{out}, rows: []any{out}, lines: func() []string { return out.lines(why) }}); err != nil {
 		return err
 	}
-	switch {
-	case cerr != nil && !errors.Is(cerr, teewire.ErrFull):
+	if cerr != nil && !errors.Is(cerr, teewire.ErrFull) {
 		return cerr
-	case out.Ended != "" && out.Ended != experiment.StopInterrupted:
-		return &shownError{errors.New(out.Detail)}
 	}
-	return nil
+	return stopped
 }
 
 // parseSize reads 10GiB, 500MB or 1e9.
@@ -124,13 +115,10 @@ func parseSize(text string) (int64, error) {
 	return int64(v), nil
 }
 
-func (r *recorded) lines() []string {
+func (r *recorded) lines(why []string) []string {
 	lines := []string{fmt.Sprintf("recorded %s in %s: %s records, %s in %s, %s torn", teeTime(time.Duration(r.Seconds*float64(time.Second))),
 		table.Safe(r.Path), table.Count(total(r.Records)), table.Bytes(r.Bytes), table.Plural(int64(r.Files), "file"), table.Count(r.Torn))}
-	if r.Ended != "" && r.Ended != experiment.StopInterrupted {
-		lines = append(lines, table.Wrap("ended ("+r.Ended+"): "+table.Safe(r.Detail), "  ", table.Columns)...)
-	}
-	if r.Files == 0 {
+	if lines = append(lines, why...); r.Files == 0 {
 		return lines
 	}
 	return append(lines, "replay it: pushctl tee replay "+table.Safe(r.Path)+" --to ADDR")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/experiment"
-	"pushfleet/pushctl/experiment/drive"
 	tee "pushfleet/pushctl/experiment/report"
 	"pushfleet/pushctl/experiment/verdict"
 )
@@ -47,7 +44,7 @@ Exit status: 0 nothing got worse, 1 something got worse or had to be stopped, 3 
 			&cli.GenericFlag{Name: "aa", Usage: "take `TIME` of it for A/A (a fifth)", Value: new(span)},
 			&cli.GenericFlag{Name: "window", Usage: "an arm lasts `TIME` before the other has its turn (10s)", Value: new(span)},
 			&cli.StringSliceFlag{Name: "stop-if", Usage: "end when `EXPR` holds, such as 'drops.10s > 5/s'; repeatable"},
-			&cli.StringSliceFlag{Name: "allow", Usage: "do not end because of `WHAT`: cpu, p99, drops or driver; repeatable"},
+			allowFlag("cpu, p99, drops or driver"),
 			&cli.Uint64Flag{Name: "seed", Usage: "draw the order of turns from `N`", Value: 1},
 			&cli.StringFlag{Name: "report", Usage: "write the page to `FILE`.html and the data to FILE.json; none for neither", Value: "tee-TIME.html"}),
 		Action: func(c *cli.Context) error { return e.teeRun(c) },
@@ -73,12 +70,9 @@ func (e *env) teeRun(c *cli.Context) error {
 		return err
 	}
 	defer unused()
-	show := newTeeScreen(t.options)
-	o.Tell = show.tell
-	r, err := experiment.Run(c.Context, o)
-	show.close()
+	r, err := t.run(o)
 	if err != nil {
-		return teeHint(err)
+		return err
 	}
 	r.Program, r.Command = ownVersion().Version, "pushctl "+strings.Join(os.Args[1:], " ")
 	r.Settings.Amplify = c.Int("amplify")
@@ -88,12 +82,11 @@ func (e *env) teeRun(c *cli.Context) error {
 	return t.finish(r, name)
 }
 
-// experiment is what the flags ask for, without its nodes. Nothing is asked of
-// anybody before all of them are right.
-func (t *teeing) experiment() (o experiment.Options, err error) {
+// experiment is what the flags ask for, without its nodes.
+func (t *teeing) experiment() (experiment.Options, error) {
 	c := t.c
-	o.Journals = journals(t.getenv)
-	if o.Query, err = t.query(); err != nil {
+	o, err := t.asked()
+	if err != nil {
 		return o, err
 	}
 	for _, text := range c.StringSlice("set") {
@@ -124,9 +117,6 @@ func (t *teeing) experiment() (o experiment.Options, err error) {
 		}
 		o.StopIf = append(o.StopIf, x)
 	}
-	if o.Allow, err = t.allowed(); err != nil {
-		return o, err
-	}
 	tries, beside := max(len(o.Sweep), 1), c.String("control") != ""
 	aa := t.span("aa", 0)
 	if beside && len(o.Set) == 0 {
@@ -135,53 +125,11 @@ func (t *teeing) experiment() (o experiment.Options, err error) {
 		}
 		aa = -1
 	}
-	o.Plan = experiment.NewPlan(t.span("for", teeFor*time.Duration(tries)), aa, t.span("window", 0), tries, beside, c.Uint64("seed"))
+	o.Mirror, o.Plan = false, experiment.NewPlan(t.span("for", teeFor*time.Duration(tries)), aa, t.span("window", 0), tries, beside, c.Uint64("seed"))
 	if err := o.Plan.Check(); err != nil {
 		return o, usageError{err}
 	}
 	return o, nil
-}
-
-// allowed are the conditions that do not end it.
-func (t *teeing) allowed() (out []string, err error) {
-	for _, word := range t.c.StringSlice("allow") {
-		if !slices.Contains(experiment.Allowable(), word) {
-			return nil, usagef("--allow %s: want one of %s", word, strings.Join(experiment.Allowable(), ", "))
-		}
-		out = append(out, word)
-	}
-	return out, nil
-}
-
-// sides reaches the nodes and prepares to drive the shadows. What it returns
-// gives up drivers that were not run.
-func (t *teeing) sides(o *experiment.Options) (unused func(), err error) {
-	var ready []*drive.Driver
-	unused = func() {
-		for _, d := range ready {
-			_ = d.Close() // of a driver that has run nothing is left
-		}
-	}
-	from, err := t.node("from", "whose traffic")
-	if err != nil {
-		return unused, err
-	}
-	o.Production = from
-	to, d, err := t.shadow("to", "clients", from, drive.Options{})
-	if err != nil {
-		return unused, err
-	}
-	o.To, ready = to, append(ready, d)
-	if t.c.String("control") == "" {
-		return unused, nil
-	}
-	control, d, err := t.shadow("control", "control-clients", from, drive.Options{})
-	if err != nil {
-		unused()
-		return func() {}, err
-	}
-	o.Control, ready = &control, append(ready, d)
-	return unused, nil
 }
 
 // reportFile is the name of the page, "" for none. That it can be written is
@@ -248,18 +196,4 @@ func teeResult(r *tee.Report) error {
 		return &shownError{&partialError{errors.New("inconclusive")}}
 	}
 	return nil
-}
-
-// teeHint adds what to do to refusals.
-func teeHint(err error) error {
-	e, ok := errors.AsType[*pushdapi.Error](err)
-	switch {
-	case ok && e.Status == 409 && e.Code == "busy":
-		return &hinted{err, "  end it            pushctl tee stop"}
-	case ok && e.Status == 404 && strings.Contains(err.Error(), "knob"):
-		return &hinted{err, "  all names         pushctl knob list --local"}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &hinted{err, "  wait longer       pushctl --timeout 30s …"}
-	}
-	return err
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"pushfleet/pushctl/experiment"
 	"pushfleet/pushctl/experiment/drive"
 	tee "pushfleet/pushctl/experiment/report"
 	"pushfleet/pushctl/table"
@@ -21,8 +19,7 @@ func teeStartCommand(e *env) *cli.Command {
   pushctl tee start --from gw-1 --to gw-shadow --sample 1%
   pushctl tee start --from gw-1 --to gw-shadow --sample 20% --amplify 3 --for 1h`,
 		Flags: flags(mirrorFlags(), shadowFlags(),
-			&cli.GenericFlag{Name: "for", Usage: "end after `TIME`", Value: new(span)},
-			&cli.StringSliceFlag{Name: "allow", Usage: "do not end because of `WHAT`: cpu, p99, drops or driver; repeatable"}),
+			forFlag(), allowFlag("cpu, p99, drops or driver")),
 		Action: func(c *cli.Context) error { return e.teeStart(c) },
 	}
 }
@@ -32,51 +29,31 @@ func (e *env) teeStart(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := experiment.Options{Mirror: true, Journals: journals(t.getenv), Plan: experiment.Plan{AB: t.span("for", 0)}}
-	if o.Query, err = t.query(); err != nil {
-		return err
-	}
-	if o.Allow, err = t.allowed(); err != nil {
-		return err
-	}
-	from, err := t.node("from", "whose traffic")
+	o, err := t.asked()
 	if err != nil {
 		return err
 	}
-	o.Production = from
-	to, d, err := t.shadow("to", "clients", from, drive.Options{})
+	unused, err := t.sides(&o)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	o.To = to
-	show := newTeeScreen(t.options)
-	o.Tell = show.tell
-	r, err := experiment.Run(c.Context, o)
-	show.close()
+	defer unused()
+	r, err := t.run(o)
 	if err != nil {
-		return teeHint(err)
-	}
-	if err := t.print(&view{docs: []any{r}, rows: []any{r}, lines: func() []string { return mirrored(r) }}); err != nil {
 		return err
 	}
-	if s := r.Stopped; s != nil && s.Reason != experiment.StopInterrupted {
-		return &shownError{fmt.Errorf("%s", s.Detail)}
+	lines, stopped := ended(r.Stopped)
+	if err := t.print(&view{docs: []any{r}, rows: []any{r}, lines: func() []string { return append(mirrored(r), lines...) }}); err != nil {
+		return err
 	}
-	return nil
+	return stopped
 }
 
 // mirrored says what a tee without a verdict came to.
 func mirrored(r *tee.Report) []string {
-	var lines []string
-	if d := r.Driver; d != nil {
-		lines = append(lines, fmt.Sprintf("mirrored for %s: %s records replayed, %s left out; the shadow delivered %s messages",
-			teeTime(r.End.Sub(r.Begin).Round(time.Second)), table.Count(total(d.Replayed)), table.Count(leftOut(d)), table.Count(d.Frames)))
-	}
-	if s := r.Stopped; s != nil && s.Reason != experiment.StopInterrupted {
-		lines = append(lines, table.Wrap("ended ("+s.Reason+"): "+table.Safe(s.Detail), "  ", table.Columns)...)
-	}
-	return lines
+	d := r.Driver
+	return []string{fmt.Sprintf("mirrored for %s: %s records replayed, %s left out; the shadow delivered %s messages",
+		teeTime(r.End.Sub(r.Begin)), table.Count(total(d.Replayed)), table.Count(leftOut(d)), table.Count(d.Frames))}
 }
 
 func total(m map[string]uint64) (n uint64) {
