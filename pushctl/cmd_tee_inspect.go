@@ -14,7 +14,9 @@ func teeInspectCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "inspect", Usage: "what a recording holds",
 		UsageText: "pushctl tee inspect PATH",
-		Description: `All of it is read once: checksums are looked at, and what is damaged or cut off is told. Exit status 1 if anything is.
+		Description: `All of it is read once: checksums are looked at, and what is damaged or cut off is told.
+
+Exit status: 0 it is whole, 1 something is damaged or missing, 3 it breaks off: whoever recorded it was killed, or goes on. What can be read is shown, and can be replayed.
 
   pushctl tee inspect evening
   pushctl tee inspect busy.tee -o json`,
@@ -32,7 +34,7 @@ func teeInspectCommand(e *env) *cli.Command {
 }
 
 func (o *options) inspect(path string) error {
-	files, err := teewire.OpenFiles(path)
+	files, err := openRecording(path)
 	if err != nil {
 		return err
 	}
@@ -41,17 +43,20 @@ func (o *options) inspect(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.print(&view{docs: []any{in}, rows: []any{in}, lines: func() []string { return infoLines(in) }}); err != nil {
+	out := &inspected{in, stateOf(path, in.Damage, in.End != nil)}
+	if err := o.print(&view{docs: []any{out}, rows: []any{out}, lines: out.lines}); err != nil {
 		return err
 	}
-	if len(in.Damage) > 0 {
-		return &shownError{fmt.Errorf("%s is damaged", path)}
-	}
-	return nil
+	return unwhole(path, out.State, in.Damage, "read", "  replay that       pushctl tee replay "+quoted(path)+" --to ADDR")
 }
 
-// infoLines is the screen of inspect.
-func infoLines(in *teewire.Info) []string {
+// inspected is what a recording holds, and how much of it is there.
+type inspected struct {
+	*teewire.Info
+	State string `json:"state"` // whole, cut, damaged
+}
+
+func (in *inspected) lines() []string {
 	users := table.Count(int64(in.Users))
 	if in.More {
 		users = "more than " + users
@@ -62,21 +67,14 @@ func infoLines(in *teewire.Info) []string {
 		fmt.Sprintf("  time        %s, from %s", teeTime(length), in.From.Local().Format("2006-01-02 15:04:05")),
 		fmt.Sprintf("  sample      %s %% of users, %s replaced", plainFloat(in.Sample), redacted(in.Redact)),
 		fmt.Sprintf("  connections %s, at most %s at once, of %s users", table.Count(in.Conns), table.Count(in.Peak), users),
-		"  records     " + recordsOf(in),
+		"  records     " + recordsOf(in.Info),
 		fmt.Sprintf("  size        %s in %s, %s unpacked", table.Bytes(in.Bytes), table.Plural(int64(in.Files), "file"), table.Bytes(in.Raw)),
 	}
 	if in.Torn > 0 {
 		lines = append(lines, "  torn        "+table.Plural(int64(in.Torn), "gap")+", where the node had no room or the file is damaged")
 	}
-	end := "not told: it was cut off, or still goes on"
-	if in.End != nil {
-		end = table.Safe(in.End.Reason + ": " + in.End.Detail)
-	}
-	lines = append(lines, table.Cut("  end         "+end, table.Columns))
-	for _, d := range in.Damage {
-		lines = append(lines, table.Wrap("  damaged     "+table.Safe(d.String()), "              ", table.Columns)...)
-	}
-	return lines
+	lines = append(lines, table.Cut("  end         "+endOf(in.State, in.End), table.Columns))
+	return append(lines, damageLines(in.Damage)...)
 }
 
 // recordsOf lists the kinds that there are.

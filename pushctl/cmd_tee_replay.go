@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"pushfleet/internal/teewire"
 	"pushfleet/pushctl/experiment"
 	"pushfleet/pushctl/experiment/drive"
+	tee "pushfleet/pushctl/experiment/report"
 	"pushfleet/pushctl/table"
 )
 
@@ -20,6 +20,8 @@ func teeReplayCommand(e *env) *cli.Command {
 		Name: "replay", Usage: "drive a shadow with a recording",
 		UsageText: "pushctl tee replay PATH --to ADDR [--speed 2x]",
 		Description: `As it was recorded, or faster or slower: with --speed 2x everything happens in half the time, and whoever read slowly reads twice as fast.
+
+Where the recording is damaged, the connections of that time leave, and the rest is replayed. Exit status: 0 all of a whole recording was replayed, 1 it is damaged or the replay had to be stopped, 3 it breaks off: whoever recorded it was killed, or goes on.
 
   pushctl tee replay evening --to gw-shadow
   pushctl tee replay busy.tee --to gw-shadow --speed 2x --amplify 3`,
@@ -44,7 +46,8 @@ func (e *env) teeReplay(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	files, err := teewire.OpenFiles(c.Args().First())
+	path := c.Args().First()
+	files, err := openRecording(path)
 	if err != nil {
 		return err
 	}
@@ -73,16 +76,25 @@ func (e *env) teeReplay(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, hole := range files.Damage() {
-		fmt.Fprintf(t.err, "pushctl: %s\n", table.Safe(hole.String()))
+	out := &replayed{Replayed: r, Damage: append([]teewire.Damage{}, files.Damage()...)}
+	if r.Ended == "" {
+		out.State = stateOf(path, out.Damage, r.Driver.End.Reason != "")
 	}
-	if err := t.print(&view{docs: []any{r}, rows: []any{r}, lines: func() []string { return replayedLines(r) }}); err != nil {
+	why, stopped := ended(&tee.Stop{Reason: r.Ended, Detail: r.Detail})
+	if err := t.print(&view{docs: []any{out}, rows: []any{out}, lines: func() []string { return append(out.lines(), why...) }}); err != nil {
 		return err
 	}
-	if r.Ended != "" && r.Ended != experiment.StopInterrupted {
-		return &shownError{errors.New(r.Detail)}
+	if stopped != nil {
+		return stopped
 	}
-	return nil
+	return unwhole(path, out.State, out.Damage, "replayed", "  what it holds     pushctl tee inspect "+quoted(path))
+}
+
+// replayed is what came of a recording, and how much of it was there.
+type replayed struct {
+	*experiment.Replayed
+	State  string           `json:"state,omitempty"` // whole, cut, damaged; "" if not all of it was read
+	Damage []teewire.Damage `json:"damage"`          // that was come across
 }
 
 // parseSpeed reads 2x, 0.5x or 2.
@@ -94,7 +106,7 @@ func parseSpeed(text string) (float64, error) {
 	return v, nil
 }
 
-func replayedLines(r *experiment.Replayed) []string {
+func (r *replayed) lines() []string {
 	d := &r.Driver
 	lines := []string{
 		fmt.Sprintf("replayed to %s in %s", table.Safe(r.Shadow), teeTime(r.End.Sub(r.Begin))),
@@ -103,13 +115,10 @@ func replayedLines(r *experiment.Replayed) []string {
 		fmt.Sprintf("  delivered   %s messages, %s, %s announced as dropped", table.Count(d.Frames), table.Bytes(d.Bytes), table.Count(d.Gaps)),
 		fmt.Sprintf("  lateness    p50 %s, p99 %s", table.Seconds(d.LateP50), table.Seconds(d.LateP99)),
 	}
-	if r.Ended == "" && r.Detail != "" {
-		lines = append(lines, table.Wrap("  end         "+table.Safe(r.Detail), "              ", table.Columns)...)
+	if r.Ended == "" {
+		lines = append(lines, table.Cut("  end         "+endOf(r.State, &d.End), table.Columns))
 	}
-	if r.Ended != "" && r.Ended != experiment.StopInterrupted {
-		lines = append(lines, table.Wrap("ended ("+r.Ended+"): "+table.Safe(r.Detail), "  ", table.Columns)...)
-	}
-	return lines
+	return append(lines, damageLines(r.Damage)...)
 }
 
 // leftOutBy names the reasons.
