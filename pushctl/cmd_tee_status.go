@@ -118,13 +118,16 @@ func tapLines(t *tapRow, now time.Time, st table.Style) []string {
 		}
 		return table.Wrap(text, "  ", table.Columns)
 	}
-	lines := []string{
-		st.Apply(table.Strong, name) + "  mirrored for " + table.Seconds(now.Sub(t.Since).Seconds()) + " to " + table.Cut(table.Safe(t.To), 40),
-		fmt.Sprintf("  sample      %s %% of users%s, %s replaced", plainFloat(t.Sample), asked(t.Tap), redacted(t.Redact)),
+	lines := []string{st.Apply(table.Strong, name) + "  mirrored for " + table.Seconds(now.Sub(t.Since).Seconds()) + " to " + table.Cut(table.Safe(t.To), 40)}
+	if t.ID != "" {
+		lines = append(lines, "  tee         "+table.Safe(t.ID))
 	}
-	lines = append(lines, fmt.Sprintf("  connections %s, joined %s, torn %s%s", table.Count(t.Connections), table.Count(t.Joined), table.Count(t.Torn), stillJoining(t.Tap)))
-	lines = append(lines, fmt.Sprintf("  records     %s sent, %s dropped%s", table.Count(total(t.Sent)), table.Count(total(t.DroppedBy)), reasons(t.DroppedBy)))
-	return append(lines, fmt.Sprintf("  cost        cpu %s of a core, %s sent, buffers %s", table.Percent(t.CPUPercent), table.Bytes(t.Bytes), table.Bytes(t.BufferBytes)))
+	lines = append(lines,
+		fmt.Sprintf("  sample      %s %% of users%s, %s replaced", plainFloat(t.Sample), asked(t.Tap), redacted(t.Redact)),
+		fmt.Sprintf("  connections %s, joined %s, torn %s%s", table.Count(t.Connections), table.Count(t.Joined), table.Count(t.Torn), stillJoining(t.Tap)),
+		fmt.Sprintf("  records     %s sent, %s dropped%s", table.Count(total(t.Sent)), table.Count(total(t.DroppedBy)), reasons(t.DroppedBy)),
+		fmt.Sprintf("  cost        cpu %s of a core, %s sent, buffers %s", table.Percent(t.CPUPercent), table.Bytes(t.Bytes), table.Bytes(t.BufferBytes)))
+	return lines
 }
 
 func plainFloat(v float64) string { return strconv.FormatFloat(math.Round(100*v)/100, 'g', -1, 64) }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -17,11 +19,16 @@ import (
 func teeStopCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "stop", Usage: "end the tee of a node, and put shadows back",
-		UsageText: "pushctl tee stop [--from ADDR]",
-		Description: `Whoever began it: an experiment whose tee is ended puts its shadow back and reports. Shadows that an experiment of this machine has left changed because it was killed are put back too. Without --from it is the node of --node, this machine's, or those of the experiments that run here.
+		UsageText: "pushctl tee stop [--from ADDR] [--id ID]",
+		Description: `Whoever began it: an experiment whose tee is ended puts its shadow back and reports. Shadows that an experiment of this machine has left changed because it was killed are put back too. Without --from it is the node of --node, this machine's, or those of the experiments that run here, whose own tees are ended and no others.
 
-  pushctl tee stop --from gw-1`,
-		Flags:  []cli.Flag{&cli.StringSliceFlag{Name: "from", Usage: "the node at `ADDR`, which is mirrored; repeat for several"}},
+Exit status: 0 none of them reads any more, also if none did; 1 failed; 3 failed for some.
+
+  pushctl tee stop --from gw-1
+  pushctl tee stop --from gw-1 --id 3f9a1c02`,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "from", Usage: "the node at `ADDR`, which is mirrored; repeat for several"},
+			&cli.StringFlag{Name: "id", Usage: "end it only if it is the tee `ID` of tee status"}},
 		Action: func(c *cli.Context) error { return e.teeStop(c) },
 	}
 }
@@ -30,6 +37,8 @@ func teeStopCommand(e *env) *cli.Command {
 type stopDone struct {
 	Node  string `json:"node"`
 	Did   string `json:"did"` // stopped, none, restored, failed
+	Tee   string `json:"tee,omitempty"`
+	To    string `json:"to,omitempty"` // whose tee it was
 	Knob  string `json:"knob,omitempty"`
 	Value string `json:"value,omitempty"`
 	Note  string `json:"note,omitempty"`
@@ -49,12 +58,14 @@ func (e *env) teeStop(c *cli.Context) error {
 		fmt.Fprintf(o.err, "pushctl: %v\n", err)
 	}
 	rows := o.putBack(c.Context, notes)
-	nodes, err := o.teed(c, notes)
+	tees, err := o.teed(c, notes)
 	switch {
 	case err != nil && len(rows) == 0:
 		return err
 	case err == nil:
-		rows = append(rows, o.stopTees(c.Context, nodes)...)
+		for _, t := range tees {
+			rows = append(rows, o.stopTee(c.Context, &t))
+		}
 	}
 	v := &view{docs: []any{rows}, lines: func() (lines []string) {
 		for _, r := range rows {
@@ -62,24 +73,41 @@ func (e *env) teeStop(c *cli.Context) error {
 		}
 		return lines
 	}}
-	var failed error
 	for _, r := range rows {
 		v.rows = append(v.rows, r)
-		failed = errors.Join(failed, r.err)
 	}
 	if err := o.print(v); err != nil {
 		return err
 	}
-	if failed != nil {
-		return &shownError{failed}
+	return stopFailed(rows)
+}
+
+// stopFailed is the exit status; the screen has said why.
+func stopFailed(rows []*stopDone) (err error) {
+	failed := 0
+	for _, r := range rows {
+		if r.err != nil {
+			err = errors.Join(err, r.err)
+			failed++
+		}
 	}
-	return nil
+	switch failed {
+	case 0:
+		return nil
+	case len(rows):
+		return &shownError{err}
+	}
+	return &shownError{&partialError{err}}
 }
 
 func (s *stopDone) String() string {
 	switch s.Did {
 	case "stopped":
-		return "the tee of " + table.Safe(s.Node) + " has ended"
+		text := strings.TrimSuffix("the tee "+s.Tee, " ") + " of " + s.Node
+		if s.To != "" {
+			text += " to " + s.To
+		}
+		return table.Safe(text + " has ended")
 	case "none":
 		return "no tee reads " + table.Safe(s.Node)
 	case "failed":
@@ -95,39 +123,55 @@ func (s *stopDone) String() string {
 	return table.Safe(text)
 }
 
-// teed are the nodes whose tee is to end.
-func (o *options) teed(c *cli.Context, notes []*experiment.Journal) ([]*pushdapi.Client, error) {
-	addrs := slices.Concat(c.StringSlice("from"), o.named)
-	if len(addrs) == 0 {
+// teed is a node whose tee is to end.
+type teed struct {
+	*pushdapi.Client
+	id string // of the tee; "" for the one that reads
+}
+
+// teed lists them.
+func (o *options) teed(c *cli.Context, notes []*experiment.Journal) (out []teed, err error) {
+	id := c.String("id")
+	if o.named = slices.Concat(c.StringSlice("from"), o.named); len(o.named) == 0 {
+		o.named = nil
 		for _, j := range notes {
-			if e := j.Entry(); e.Alive() && !slices.Contains(addrs, e.From) {
-				addrs = append(addrs, e.From)
+			if e := j.Entry(); e.Alive() && (id == "" || id == e.Tee) {
+				out = append(out, teed{o.client(e.From), e.Tee})
 			}
 		}
 	}
-	if len(addrs) == 0 {
-		return o.clients(c.Context)
+	if len(out) > 0 {
+		return out, nil
 	}
-	var out []*pushdapi.Client
-	for _, a := range addrs {
-		out = append(out, o.client(a))
+	nodes, err := o.clients(c.Context)
+	for _, n := range nodes {
+		out = append(out, teed{n, id})
 	}
-	return out, nil
+	return out, err
 }
 
-func (o *options) stopTees(ctx context.Context, nodes []*pushdapi.Client) (rows []*stopDone) {
-	for _, n := range nodes {
-		r := &stopDone{Node: n.Addr(), Did: "stopped"}
-		err := n.StopTee(ctx)
-		if e, ok := errors.AsType[*pushdapi.Error](err); ok && e.Status == 404 {
-			r.Did, err = "none", nil
-		}
-		if err != nil {
-			r.Did, r.Note, r.err = "failed", cause(err), err
-		}
-		rows = append(rows, r)
+// stopTee ends the tee that is to end, or the one that it finds. It names it, so
+// that one that has begun since the look goes on.
+func (o *options) stopTee(ctx context.Context, t *teed) *stopDone {
+	r := &stopDone{Node: t.Addr(), Did: "none"}
+	tap, err := t.Tap(ctx)
+	if err == nil && !tap.Active {
+		return r
 	}
-	return rows
+	if err == nil {
+		if r.Tee = cmp.Or(t.id, tap.ID); r.Tee == tap.ID {
+			r.To = tap.To
+		}
+		err = t.StopTeeID(ctx, r.Tee)
+	}
+	switch e, ok := errors.AsType[*pushdapi.Error](err); {
+	case err == nil:
+		r.Did = "stopped"
+	case ok && e.Code == "not_found": // it has ended meanwhile
+	default:
+		r.Did, r.Note, r.err = "failed", cause(err), err
+	}
+	return r
 }
 
 // putBack puts shadows back whose experiment was killed.
