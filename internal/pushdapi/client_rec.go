@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -29,7 +28,7 @@ func (c *Client) RecFields(ctx context.Context) ([]RecField, error) {
 }
 
 // recTimeout bounds how long records or a bundle may take to come, if the
-// client's own timeout is not longer.
+// client's own timeout is not longer. They must begin to come within that.
 const recTimeout = time.Minute
 
 // Rec opens the records of a span, in the form of internal/record. The caller
@@ -39,7 +38,7 @@ func (c *Client) Rec(ctx context.Context, q RecQuery) (io.ReadCloser, error) {
 	put(v, "ring", q.Ring)
 	put(v, "fields", strings.Join(q.Fields, ","))
 	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, recTimeout))
-	resp, err := c.open(ctx, http.MethodGet, "/v1/rec", v, nil)
+	resp, err := c.begin(ctx, "/v1/rec", v)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -72,7 +71,7 @@ func (c *Client) RecBundles(ctx context.Context) ([]RecBundle, error) {
 func (c *Client) RecBundle(ctx context.Context, id string, w io.Writer) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(c.timeout, recTimeout))
 	defer cancel()
-	resp, err := c.open(ctx, http.MethodGet, "/v1/rec/bundles/"+url.PathEscape(id), nil, nil)
+	resp, err := c.begin(ctx, "/v1/rec/bundles/"+url.PathEscape(id), nil)
 	if err != nil {
 		return 0, err
 	}

@@ -12,12 +12,37 @@ import (
 	"time"
 )
 
+// begin opens a stream. The node must begin to answer within the client's
+// timeout; what follows may take its time. Who reads it closes the body.
+func (c *Client) begin(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(c.timeout, cancel)
+	resp, err := c.open(ctx, http.MethodGet, path, query, nil)
+	inTime := late.Stop()
+	if err == nil && inTime {
+		resp.Body = &bounded{resp.Body, cancel}
+		return resp, nil
+	}
+	cancel()
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !inTime {
+		err = context.DeadlineExceeded
+	}
+	return nil, err
+}
+
 // Trace follows one user and calls f for each event, until ctx ends (then the
-// error is nil), f returns an error, or the node ends the stream.
+// error is nil), f returns an error, or the node ends the stream. A node that
+// has not begun to answer when its time is up is an error.
 func (c *Client) Trace(ctx context.Context, user string, f func(TraceEvent) error) error {
-	resp, err := c.open(ctx, http.MethodGet, "/v1/trace", url.Values{"user": {user}}, nil)
-	if err != nil {
+	resp, err := c.begin(ctx, "/v1/trace", url.Values{"user": {user}})
+	if errors.Is(err, context.Canceled) {
 		return ended(ctx, err)
+	}
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	err = lines(resp.Body, func(line []byte) error {

@@ -237,3 +237,39 @@ func TestPublishCutShort(t *testing.T) {
 		t.Errorf("no last line: %v, want an unexpected EOF", err)
 	}
 }
+
+func TestStreamsThatDoNotBeginAreLate(t *testing.T) {
+	f := func(what string, timeout, patience time.Duration, ask func(context.Context, *Client) error) {
+		t.Helper()
+		end := make(chan struct{})
+		s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-r.Context().Done():
+			case <-end: // the server's end waits for its requests
+			}
+		})
+		defer close(end)
+		s.timeout = timeout
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if err := ask(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s of a node that hangs: %v, want a deadline", what, err)
+		}
+	}
+	trace := func(ctx context.Context, c *Client) error {
+		return c.Trace(ctx, "u", func(TraceEvent) error { return nil })
+	}
+	rec := func(ctx context.Context, c *Client) error {
+		_, err := c.Rec(ctx, RecQuery{})
+		return err
+	}
+	bundle := func(ctx context.Context, c *Client) error {
+		_, err := c.RecBundle(ctx, "x", io.Discard)
+		return err
+	}
+	const soon, never = time.Millisecond, time.Hour
+	f("trace", soon, never, trace)
+	f("trace", never, soon, trace)
+	f("rec", soon, never, rec)
+	f("bundle", soon, never, bundle)
+}
