@@ -12,7 +12,6 @@ import (
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/probe"
 	"pushfleet/pushctl/table"
-	"pushfleet/pushctl/why"
 )
 
 // processOf asks a node where it runs and finds its process here. A node of
@@ -79,7 +78,7 @@ func again(c *cli.Context) string {
 }
 
 // quoted makes a text one word of a shell.
-func quoted(s string) string { return why.Quote(table.Safe(s)) }
+func quoted(s string) string { return pushdapi.Quote(table.Safe(s)) }
 
 // shielded keeps a command substitution for the shell at the other end of ssh.
 func shielded(s string) string {

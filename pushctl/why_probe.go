@@ -67,9 +67,9 @@ func (w *whying) look(ctx context.Context, c *pushdapi.Client) probed {
 
 // again is the command line that asks the same.
 func (w *whying) again() string {
-	text := "pushctl why " + why.Quote(w.arg)
+	text := "pushctl why " + pushdapi.Quote(w.arg)
 	for _, n := range w.named {
-		text += " --node " + why.Quote(n)
+		text += " --node " + pushdapi.Quote(n)
 	}
 	return text
 }

@@ -139,7 +139,7 @@ func (f *facts) hints(kind Kind, cause string) []pushdapi.Hint {
 	pid := f.w.Place.PID
 	switch kind {
 	case Client:
-		return []pushdapi.Hint{hint("send it less", "pushctl knob set queue.normal.policy coalesce"), kick}
+		return []pushdapi.Hint{hint("send it less", "pushctl knob set queue.normal.policy coalesce --for 1h"), kick}
 	case Network:
 		return []pushdapi.Hint{hint("see whether others suffer", "pushctl top --by rtt"), kick}
 	case Publisher:
@@ -147,9 +147,9 @@ func (f *facts) hints(kind Kind, cause string) []pushdapi.Hint {
 		for room < 2*max(c.QueueLimit, f.w.Queue.Max) && room < roomMax {
 			room *= 2
 		}
-		h := []pushdapi.Hint{hint("take the burst", "pushctl knob set queue.messages_max %d", room)}
+		h := []pushdapi.Hint{hint("take the burst", "pushctl knob set queue.messages_max %d --for 1h", room)}
 		if c.User != "" {
-			h = append(h, hint("see what is sent", "pushctl trace %s", Quote(c.User)))
+			h = append(h, hint("see what is sent", "pushctl trace %s", pushdapi.Quote(c.User)))
 		}
 		return h
 	case Unsure:
@@ -170,11 +170,11 @@ func nodeHints(cause string, pid int) []pushdapi.Hint {
 	case LockWait:
 		return []pushdapi.Hint{hint("see who keeps it", "sudo pushctl probe lock --pid %d --go --holders", pid)}
 	case Collector:
-		return []pushdapi.Hint{hint("collect less often", "pushctl knob set gc.percent 400"), hint("see each cycle", "sudo pushctl probe gc --pid %d --assist", pid)}
+		return []pushdapi.Hint{hint("collect less often", "pushctl knob set gc.percent 400 --for 1h"), hint("see each cycle", "sudo pushctl probe gc --pid %d --assist", pid)}
 	case Broadcast:
-		return []pushdapi.Hint{hint("shorten its turns", "pushctl knob set broadcast.slice 16"), hint("pace broadcasts", "pushctl knob set broadcast.rate_max 50000")}
+		return []pushdapi.Hint{hint("shorten its turns", "pushctl knob set broadcast.slice 16 --for 1h"), hint("pace broadcasts", "pushctl knob set broadcast.rate_max 50000 --for 1h")}
 	case Buffer:
-		return []pushdapi.Hint{hint("let sockets hold more", "pushctl knob set socket.unsent_bytes_max 131072")}
+		return []pushdapi.Hint{hint("let sockets hold more", "pushctl knob set socket.unsent_bytes_max 131072 --for 1h")}
 	}
 	return []pushdapi.Hint{hint("see where it computes", "sudo pushctl probe cpu --pid %d", pid), hint("see the loops", "pushctl stats -o wide")}
 }

@@ -198,7 +198,7 @@ node       –      took work up within 0.6 ms on average, p99 4.0 ms; turns p99
                     400 µs
 without locks by line: this user may not probe
   to have it   sudo pushctl why u-1
-  send it less   pushctl knob set queue.normal.policy coalesce
+  send it less   pushctl knob set queue.normal.policy coalesce --for 1h
   let it go      pushctl kick 3.1f20.2`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -125,19 +125,19 @@ func hints(kind string, in *CauseInput) []pushdapi.Hint {
 	kick := pushdapi.Hint{What: "let it go", Command: "pushctl kick " + in.Conn}
 	switch kind {
 	case kindClient:
-		return []pushdapi.Hint{{What: "send it less", Command: "pushctl knob set queue.normal.policy coalesce"}, kick}
+		return []pushdapi.Hint{{What: "send it less", Command: "pushctl knob set queue.normal.policy coalesce --for 1h"}, kick}
 	case kindNetwork:
 		return []pushdapi.Hint{{What: "see whether others suffer", Command: "pushctl top --by rtt"}, kick}
 	case kindPublisher:
-		h := []pushdapi.Hint{{What: "take the burst", Command: fmt.Sprintf("pushctl knob set queue.messages_max %d", roomFor(in))}}
+		h := []pushdapi.Hint{{What: "take the burst", Command: fmt.Sprintf("pushctl knob set queue.messages_max %d --for 1h", roomFor(in))}}
 		if in.User != "" {
-			h = append(h, pushdapi.Hint{What: "see what is sent", Command: "pushctl trace " + in.User})
+			h = append(h, pushdapi.Hint{What: "see what is sent", Command: "pushctl trace " + pushdapi.Quote(in.User)})
 		}
 		return h
 	case kindNode:
 		return []pushdapi.Hint{
 			{What: "see the loops", Command: "pushctl stats -o wide"},
-			{What: "shorten its turns", Command: "pushctl knob set broadcast.slice 16"},
+			{What: "shorten its turns", Command: "pushctl knob set broadcast.slice 16 --for 1h"},
 		}
 	case kindUnsure:
 		return []pushdapi.Hint{{What: "look again in 10 s", Command: "pushctl conn " + in.Conn}}

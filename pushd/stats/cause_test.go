@@ -118,8 +118,13 @@ func TestCauseHints(t *testing.T) {
 	}
 	in = slow()
 	in.Rates.In.S100, in.TCP.UnsentBytes = 1, 0
-	if got := Cause(in).Try[0].Command; got != "pushctl knob set queue.messages_max 2048" {
+	if got := Cause(in).Try[0].Command; got != "pushctl knob set queue.messages_max 2048 --for 1h" {
 		t.Errorf("hint for a burst: %q", got)
+	}
+	// Users are named by clients, and the command is copied into a shell.
+	in.User = "u; reboot"
+	if got := Cause(in).Try[1].Command; got != "pushctl trace 'u; reboot'" {
+		t.Errorf("trace hint %q", got)
 	}
 }
 
