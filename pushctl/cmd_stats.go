@@ -86,7 +86,7 @@ func statsLines(o *options, a *answers[nodeStats]) []string {
 			if a.asked > 1 {
 				s = table.Safe(n.Node) + ": " + s
 			}
-			advice = append(advice, table.Wrap(s, "  ", table.Columns)...)
+			advice = append(advice, table.Next(s)...)
 		}
 	}
 	if len(a.vals) > 1 {

@@ -80,6 +80,17 @@ func Wrap(text, indent string, width int) []string {
 	return lines
 }
 
+// Next wraps advice that ends in a command to lines of at most Columns. The
+// command is never broken, so that it can be copied: it gets a line of its own
+// when it does not fit.
+func Next(advice string) []string {
+	i := strings.Index(advice, ": pushctl ")
+	if i < 0 || Width(advice) <= Columns {
+		return Wrap(advice, "  ", Columns)
+	}
+	return append(Wrap(advice[:i+1], "  ", Columns), "  "+advice[i+2:])
+}
+
 // Block wraps text to lines of at most Columns that all start with indent.
 func Block(text, indent string) []string {
 	lines := Wrap(text, "", Columns-Width(indent))

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -81,4 +82,17 @@ func TestGridFitsAndCutsTheFlexible(t *testing.T) {
 	if !strings.HasSuffix(wide[0], "MORE") || !strings.Contains(wide[1], strings.Repeat("u", 200)) {
 		t.Errorf("wide form: %q", wide)
 	}
+}
+
+func TestNextNeverBreaksTheCommand(t *testing.T) {
+	f := func(in string, want ...string) {
+		t.Helper()
+		if got := Next(in); !slices.Equal(got, want) {
+			t.Errorf("Next(%q) = %q, want %q", in, got, want)
+		}
+	}
+	f("1 queue grows: pushctl top --by drain", "1 queue grows: pushctl top --by drain")
+	long := strings.Repeat("word ", 15) + "end"
+	f(long+": pushctl top --by drain", long+":", "  pushctl top --by drain")
+	f(long+" and more without a command", long, "  and more without a command")
 }
