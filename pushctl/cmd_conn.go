@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 )
@@ -15,7 +14,7 @@ func connCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "conn", Category: "look", Usage: "one connection: what it does, why it is slow, what to try",
 		UsageText: "pushctl conn ID [-w [SECONDS]]",
-		Description: `ID is what top prints. The node is asked for this one socket's TCP figures. The sentence at the end says who makes the connection slow: the client that does not read, the network, the publisher or the node.
+		Description: `ID is what top prints, with several nodes NODE/ID. The node is asked for this one socket's TCP figures. The sentence at the end says who makes the connection slow: the client that does not read, the network, the publisher or the node.
 
   pushctl conn 3.1f20.2
   pushctl conn 3.1f20.2 -o json`,
@@ -25,7 +24,7 @@ func connCommand(e *env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			id, err := connID(c)
+			ref, err := connID(c)
 			if err != nil {
 				return err
 			}
@@ -33,7 +32,11 @@ func connCommand(e *env) *cli.Command {
 			if err != nil {
 				return err
 			}
-			look := func(ctx context.Context) (*view, error) { return connLook(ctx, o, nodes, id) }
+			asked := len(nodes)
+			if nodes, err = ref.among(c.Context, nodes); err != nil {
+				return err
+			}
+			look := func(ctx context.Context) (*view, error) { return connLook(ctx, o, nodes, ref.id, asked) }
 			if every.d > 0 {
 				return o.watch(c.Context, every.d, look)
 			}
@@ -43,17 +46,20 @@ func connCommand(e *env) *cli.Command {
 }
 
 // connID is the only argument of a command, checked before a node is asked.
-func connID(c *cli.Context) (string, error) {
+func connID(c *cli.Context) (connRef, error) {
 	if err := wantArgs(c, 1, 1); err != nil {
-		return "", err
+		return connRef{}, err
 	}
-	if _, err := push.ParseHandle(c.Args().First()); err != nil {
-		return "", usageError{err}
+	ref, err := parseConn(c.Args().First())
+	if err != nil {
+		return connRef{}, usageError{err}
 	}
-	return c.Args().First(), nil
+	return ref, nil
 }
 
-func connLook(ctx context.Context, o *options, nodes []*pushdapi.Client, id string) (*view, error) {
+// connLook explains the connection of that ID on each of the nodes. asked is
+// how many nodes the command line named.
+func connLook(ctx context.Context, o *options, nodes []*pushdapi.Client, id string, asked int) (*view, error) {
 	a := ask(ctx, nodes, func(ctx context.Context, c *pushdapi.Client) (*pushdapi.Conn, error) { return c.Conn(ctx, id) })
 	err := a.known()
 	if len(a.vals) == 0 {
@@ -70,6 +76,7 @@ func connLook(ctx context.Context, o *options, nodes []*pushdapi.Client, id stri
 		return lines
 	}}
 	for _, c := range a.vals {
+		located(c.Cause.Try, c, asked)
 		v.docs, v.rows = append(v.docs, c), append(v.rows, c)
 	}
 	return v, err

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 )
@@ -15,7 +14,7 @@ func kickCommand(e *env) *cli.Command {
 	return &cli.Command{
 		Name: "kick", Category: "change", Usage: "close one connection, or all of a user",
 		UsageText: "pushctl kick ID\npushctl kick --user USER",
-		Description: `The client gets close code 4001, which tells it not to come back by itself.
+		Description: `ID is what top prints, with several nodes NODE/ID. The client gets close code 4001, which tells it not to come back by itself.
 
   pushctl kick 3.1f20.2
   pushctl kick --user u-88121`,
@@ -27,14 +26,15 @@ func kickCommand(e *env) *cli.Command {
 			}
 			user := c.String("user")
 			id := c.Args().First()
+			var ref connRef
 			switch {
 			case user == "" && id == "":
 				return usagef("kick: whom? pushctl kick ID, or pushctl kick --user USER")
 			case user != "" && id != "":
 				return usagef("kick: either ID or --user, not both")
 			case user == "":
-				if _, err := push.ParseHandle(id); err != nil {
-					return usageError{fmt.Errorf("%w; for a user: pushctl kick --user %s", err, id)}
+				if ref, err = parseConn(id); err != nil {
+					return usageError{fmt.Errorf("%w; for a user: pushctl kick --user %s", err, pushdapi.Quote(id))}
 				}
 			}
 			if err := wantArgs(c, 0, 1); err != nil {
@@ -47,7 +47,7 @@ func kickCommand(e *env) *cli.Command {
 			if user != "" {
 				return kickUser(c.Context, o, nodes, user)
 			}
-			return kickConn(c.Context, o, nodes, id)
+			return kickConn(c.Context, o, nodes, ref)
 		},
 	}
 }
@@ -86,8 +86,12 @@ func kickUser(ctx context.Context, o *options, nodes []*pushdapi.Client, user st
 
 // kickConn closes a connection on the one node that has it. Nodes that are no
 // fleet number their connections alike, so that an id may be on several.
-func kickConn(ctx context.Context, o *options, nodes []*pushdapi.Client, id string) error {
-	holder := nodes[0]
+func kickConn(ctx context.Context, o *options, nodes []*pushdapi.Client, ref connRef) error {
+	nodes, err := ref.among(ctx, nodes)
+	if err != nil {
+		return err
+	}
+	id, holder := ref.id, nodes[0]
 	var silent error
 	if len(nodes) > 1 {
 		a := ask(ctx, nodes, func(ctx context.Context, c *pushdapi.Client) (*pushdapi.Conn, error) { return c.Conn(ctx, id) })
@@ -98,9 +102,9 @@ func kickConn(ctx context.Context, o *options, nodes []*pushdapi.Client, id stri
 		if len(a.vals) > 1 {
 			var on []string
 			for _, c := range a.vals {
-				on = append(on, fmt.Sprintf("%s (%s)", c.Node, table.Safe(c.User)))
+				on = append(on, fmt.Sprintf("%s of %s", table.ConnID(c.Node, id), table.Safe(c.User)))
 			}
-			return usagef("%s is open on %s: choose with --node", id, strings.Join(on, " and "))
+			return usagef("%s is open on several nodes: name one of %s, or choose with --node", id, strings.Join(on, ", "))
 		}
 		holder = a.from[0]
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"pushfleet/internal/push"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 	"pushfleet/pushctl/why"
@@ -57,8 +56,8 @@ func whyCommand(e *env) *cli.Command {
 				return err
 			}
 			w := &whying{options: o, nodes: nodes, d: d, probe: !c.Bool("no-probe"), arg: c.Args().First()}
-			if _, err := push.ParseHandle(w.arg); err == nil && !c.Bool("user") {
-				return w.conn(c.Context)
+			if ref, err := parseConn(w.arg); err == nil && !c.Bool("user") {
+				return w.conn(c.Context, ref)
 			}
 			return w.user(c.Context)
 		},
@@ -99,12 +98,16 @@ type whyRow struct {
 }
 
 // conn explains the connection that the argument names, on whichever node.
-func (w *whying) conn(ctx context.Context) error {
-	a := ask(ctx, w.nodes, func(ctx context.Context, c *pushdapi.Client) ([]*whyAnswer, error) {
-		all, _, err := w.explain(ctx, c, []string{w.arg})
-		return all, tooOld(err, w.arg)
+func (w *whying) conn(ctx context.Context, ref connRef) error {
+	nodes, err := ref.among(ctx, w.nodes)
+	if err != nil {
+		return err
+	}
+	a := ask(ctx, nodes, func(ctx context.Context, c *pushdapi.Client) ([]*whyAnswer, error) {
+		all, _, err := w.explain(ctx, c, []string{ref.id})
+		return all, tooOld(err, ref.id)
 	})
-	err := a.known()
+	err = a.known()
 	if len(a.vals) == 0 {
 		return goneHint(err)
 	}
@@ -196,7 +199,9 @@ func (w *whying) explain(ctx context.Context, c *pushdapi.Client, ids []string) 
 	for i, s := range seen {
 		switch {
 		case errs[i] == nil:
-			all = append(all, answerOf(s, &probed))
+			answer := answerOf(s, &probed)
+			located(answer.Try, &s.Conn, len(w.nodes))
+			all = append(all, answer)
 		case isNotFound(errs[i]) && len(ids) > 1:
 			ended = append(ended, ids[i])
 		default:

@@ -30,7 +30,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 type silentError struct {
 	asked  int
 	silent []silentNode
-	here   bool // the default places were tried
+	here   bool   // the default places were tried
+	said   string // what those that answered said, when it was no answer
 }
 
 type silentNode struct {
@@ -50,6 +51,9 @@ func (e *silentError) Error() string {
 		return "no node is running here: nobody listens at " + strings.Join(places, " or ")
 	}
 	var b strings.Builder
+	if e.said != "" {
+		fmt.Fprintln(&b, e.said)
+	}
 	fmt.Fprintf(&b, "%d of %d nodes answered", e.asked-len(e.silent), e.asked)
 	for _, s := range e.silent {
 		fmt.Fprintf(&b, "\n  silent  %s", s)

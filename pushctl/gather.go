@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"pushfleet/internal/pushdapi"
@@ -56,11 +57,17 @@ func (a *answers[T]) known() error {
 	if len(a.vals) == 0 && len(rest) == 0 && len(a.silent) > 0 {
 		return a.silent[0].err
 	}
-	if len(a.vals) == 0 {
-		return a.err()
-	}
+	known := a.silent
 	a.silent = rest
-	return a.err()
+	s, _ := a.err().(*silentError)
+	if s == nil {
+		return nil
+	}
+	if len(a.vals) == 0 && len(known) > len(rest) {
+		i := slices.IndexFunc(known, func(n silentNode) bool { return isNotFound(n.err) })
+		s.said = known[i].err.Error()
+	}
+	return s
 }
 
 func isNotFound(err error) bool {

@@ -62,12 +62,12 @@ func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
 		m.move(k.String())
 	case "enter":
 		if i := m.cursor(); i >= 0 {
-			m.mode, m.target, m.conn, m.scroll = modeConn, m.view.Rows[i].Conn, nil, 0
+			m.mode, m.target, m.conn, m.scroll = modeConn, m.view.ID(&m.view.Rows[i]), nil, 0
 			return m.askConn()
 		}
 	case "k":
 		if i := m.cursor(); i >= 0 {
-			m.mode, m.target = modeKick, m.view.Rows[i].Conn
+			m.mode, m.target = modeKick, m.view.ID(&m.view.Rows[i])
 		}
 	}
 	return nil
@@ -95,7 +95,7 @@ func (m *topModel) move(key string) {
 	case "end":
 		i = last
 	}
-	m.chosen = m.view.Rows[max(0, min(last, i))].Conn
+	m.chosen = m.view.ID(&m.view.Rows[max(0, min(last, i))])
 }
 
 func (m *topModel) filterKey(k tea.KeyMsg) tea.Cmd {

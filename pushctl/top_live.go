@@ -15,7 +15,7 @@ import (
 // topSource is where the live view gets its figures; tests put a fake here.
 type topSource struct {
 	top  func(pushdapi.TopQuery) (*table.TopView, error) // view and error: some nodes are silent
-	conn func(id string) (*pushdapi.Conn, error)
+	conn func(id string) (*pushdapi.Conn, error)         // id as TopView.ID writes it
 	kick func(id string) error
 }
 
@@ -30,16 +30,29 @@ func topLive(ctx context.Context, o *options, nodes []*pushdapi.Client, q pushda
 			return table.Merge(a.vals, q.N), a.err()
 		},
 		conn: func(id string) (*pushdapi.Conn, error) {
-			a := ask(ctx, nodes, func(ctx context.Context, c *pushdapi.Client) (*pushdapi.Conn, error) { return c.Conn(ctx, id) })
+			ref, err := parseConn(id)
+			if err != nil {
+				return nil, err
+			}
+			of, err := ref.among(ctx, nodes)
+			if err != nil {
+				return nil, err
+			}
+			a := ask(ctx, of, func(ctx context.Context, c *pushdapi.Client) (*pushdapi.Conn, error) { return c.Conn(ctx, ref.id) })
 			if err := a.known(); len(a.vals) == 0 {
 				return nil, err
 			}
+			located(a.vals[0].Cause.Try, a.vals[0], len(nodes))
 			return a.vals[0], nil
 		},
 		kick: func(id string) error {
+			ref, err := parseConn(id)
+			if err != nil {
+				return err
+			}
 			quiet := *o
 			quiet.env = &env{out: io.Discard, now: o.now}
-			return kickConn(ctx, &quiet, nodes, id)
+			return kickConn(ctx, &quiet, nodes, ref)
 		},
 	}
 	// A first look before the screen is taken: a node that does not run or an
@@ -230,7 +243,7 @@ func (m *topModel) cursor() int {
 	if m.view == nil {
 		return -1
 	}
-	i := slices.IndexFunc(m.view.Rows, func(r table.TopRow) bool { return r.Conn == m.chosen })
+	i := slices.IndexFunc(m.view.Rows, func(r table.TopRow) bool { return m.view.ID(&r) == m.chosen })
 	if i < 0 && len(m.view.Rows) > 0 {
 		return 0
 	}

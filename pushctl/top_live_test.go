@@ -284,3 +284,20 @@ func TestLiveColumnsDoNotJumpBack(t *testing.T) {
 		t.Errorf("PROTO at %d, then at %d", at, got)
 	}
 }
+
+// Nodes that are no fleet number their connections alike.
+func TestLiveTellsNodesApart(t *testing.T) {
+	l := newLiveTest(t)
+	l.m.view = &table.TopView{Nodes: []string{"gw-1", "gw-2"}, By: "wait", Window: 10, Rows: []table.TopRow{
+		{Node: "gw-1", ConnRow: pushdapi.ConnRow{Conn: "0.1.1", User: "ann"}}, {Node: "gw-2", ConnRow: pushdapi.ConnRow{Conn: "0.1.1", User: "bob"}}}}
+	l.keys("down")
+	if s := l.chosenLine(); !strings.HasPrefix(s, "gw-2/0.1.1") {
+		t.Errorf("cursor on %q", s)
+	}
+	l.keys("k")
+	l.want("kick gw-2/0.1.1 of bob?")
+	l.keys("y")
+	if len(l.kicked) != 1 || l.kicked[0] != "gw-2/0.1.1" {
+		t.Errorf("kicked %v", l.kicked)
+	}
+}

@@ -66,7 +66,7 @@ func (m *topModel) listLines() []string {
 }
 
 func (m *topModel) connLines() []string {
-	if m.conn == nil || m.conn.Conn != m.target {
+	if m.conn == nil {
 		return []string{"asking for " + m.target + " …"}
 	}
 	return table.Conn(m.conn, false, m.style)
@@ -97,7 +97,7 @@ func (m *topModel) status() string {
 func (m *topModel) ofUser(id string) string {
 	if m.view != nil {
 		for _, r := range m.view.Rows {
-			if r.Conn == id && r.User != "" {
+			if m.view.ID(&r) == id && r.User != "" {
 				return " of " + r.User
 			}
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,7 +53,8 @@ func (w *whying) absent(ctx context.Context, found *answers[whyFound]) error {
 	if err := w.print(v); err != nil {
 		return err
 	}
-	if err := a.err(); err != nil {
+	// One of the silent ones may have it.
+	if err := cmp.Or(a.err(), found.err()); err != nil {
 		return err
 	}
 	return &shownError{&absentError{w.arg}}

@@ -76,7 +76,7 @@ func ParseHandle(s string) (Handle, error) {
 	}{{node, 10, 16}, {p[0], 10, 8}, {p[1], 16, 24}, {p[2], 10, 16}} {
 		n, err := strconv.ParseUint(f.text, f.base, f.bits)
 		if err != nil {
-			return 0, fmt.Errorf("connection %q: part %q: %w", s, f.text, err)
+			return 0, fmt.Errorf("connection %q: %q is no part of one; want LOOP.SLOT.GENERATION as printed by pushctl top, for example 3.1f20.2", s, f.text)
 		}
 		v[i] = n
 	}

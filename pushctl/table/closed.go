@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"pushfleet/internal/pushdapi"
@@ -25,8 +26,13 @@ func Closed(rows []ClosedRow, reason string, now time.Time, wide bool, st Style)
 	}
 	g := closedGrid()
 	by := map[string]uint64{}
+	several := slices.ContainsFunc(rows, func(r ClosedRow) bool { return r.Node != rows[0].Node })
 	for i := range rows {
-		g.Rows = append(g.Rows, closedCells(&rows[i], now))
+		id := rows[i].Conn
+		if several {
+			id = ConnID(rows[i].Node, id)
+		}
+		g.Rows = append(g.Rows, closedCells(&rows[i], id, now))
 		by[rows[i].Reason]++
 	}
 	title := fmt.Sprintf("%s closed, latest first", Plural(int64(len(rows)), "connection"))
@@ -47,13 +53,13 @@ func closedGrid() *Grid {
 		{Head: "UP", Right: true, Wide: true}, {Head: "PEER", Wide: true}, {Head: "DETAIL", Flex: true}}}
 }
 
-func closedCells(r *ClosedRow, now time.Time) []Text {
+func closedCells(r *ClosedRow, id string, now time.Time) []Text {
 	mark := Plain
 	if r.Reason == "slow" || r.Reason == "error" || r.Reason == "memory" {
 		mark = Bad
 	}
 	return []Text{
-		{S: Safe(name(r.Node))}, {S: when(r.At, now)}, {S: r.Conn}, {S: Safe(or(r.User))}, {S: or(r.Proto)},
+		{S: Safe(name(r.Node))}, {S: when(r.At, now)}, {S: Safe(id)}, {S: Safe(or(r.User))}, {S: or(r.Proto)},
 		{Safe(r.Reason), mark}, {S: Cell(r.AgeSeconds)}, {S: countCell(int64(r.Delivered))}, {S: countCell(r.Queued)},
 		dropCell(r.Drops), {S: bytesCell(r.QueuedB)}, {S: Figure(r.In10)},
 		{S: Figure(r.Out10)}, {S: level(r.Peak100)}, {S: rttCell(r.RTTSeconds)},

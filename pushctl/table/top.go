@@ -60,6 +60,18 @@ func Merge(tops []*pushdapi.Top, n int) *TopView {
 	return v
 }
 
+// ConnID names a connection where several nodes are in sight, which number
+// their connections alike.
+func ConnID(node, conn string) string { return name(node) + "/" + conn }
+
+// ID is how a row's connection is named on a command line.
+func (v *TopView) ID(r *TopRow) string {
+	if len(v.Nodes) > 1 {
+		return ConnID(r.Node, r.Conn)
+	}
+	return r.Conn
+}
+
 // worth orders rows by a column, the larger the worse.
 func worth(r *pushdapi.ConnRow, by string) float64 {
 	switch by {
@@ -167,14 +179,14 @@ func TopGrid(v *TopView, mins []int) *Grid {
 		g.Columns[i].Min = max(g.Columns[i].Min, mins[i])
 	}
 	for i := range v.Rows {
-		g.Rows = append(g.Rows, topCells(&v.Rows[i]))
+		g.Rows = append(g.Rows, topCells(&v.Rows[i], v.ID(&v.Rows[i])))
 	}
 	return g
 }
 
-func topCells(r *TopRow) []Text {
+func topCells(r *TopRow, id string) []Text {
 	return []Text{
-		{S: Safe(name(r.Node))}, {S: r.Conn}, {S: Safe(or(r.User))}, {S: r.Proto},
+		{S: Safe(name(r.Node))}, {S: Safe(id)}, {S: Safe(or(r.User))}, {S: r.Proto},
 		{S: Cell(r.AgeSeconds)}, {S: countCell(r.Queued)}, {S: bytesCell(r.Bytes)},
 		{S: level(r.Peak)}, {S: Figure(r.In)}, {S: Figure(r.Out)},
 		{S: ByteRate(r.BytesOut)}, {Estimate(r.Wait), estimateMark(r.Wait)}, {Estimate(r.Drain), estimateMark(r.Drain)},
@@ -235,7 +247,7 @@ func Top(v *TopView, wide bool, st Style) []string {
 	}
 	lines = append(lines, TopGrid(v, nil).Lines(width, st)...)
 	if next := topNext(v); next != "" {
-		lines = append(lines, "", next)
+		lines = append(append(lines, ""), Next(next)...)
 	}
 	return lines
 }
@@ -271,5 +283,6 @@ func topNext(v *TopView) string {
 	if len(what) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s: pushctl conn %s", r.Conn, strings.Join(what, ", "), r.Conn)
+	id := Safe(v.ID(r))
+	return fmt.Sprintf("%s %s: pushctl conn %s", id, strings.Join(what, ", "), id)
 }
