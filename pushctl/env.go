@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -47,8 +48,11 @@ type seconds struct{ d time.Duration }
 // Set reads 2, 0.5 or 500ms.
 func (s *seconds) Set(text string) error {
 	d, err := parseSeconds(text)
+	if err != nil {
+		err = errors.New("want seconds, such as 2, 0.5 or 500ms")
+	}
 	if err == nil && d < 100*time.Millisecond {
-		err = strconv.ErrRange
+		err = errors.New("want at least 0.1 seconds")
 	}
 	s.d = d
 	return err

@@ -24,6 +24,9 @@ const (
 // usageError is a command line that cannot be obeyed.
 type usageError struct{ error }
 
+// Unwrap gives the error itself.
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // silentError names the nodes that did not answer.

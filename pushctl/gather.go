@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -37,10 +38,18 @@ func ask[T any](ctx context.Context, nodes []*pushdapi.Client, f func(context.Co
 	return a
 }
 
-// err is nil when all nodes answered.
+// err is nil when all nodes answered. What all of them refuse as wrong is an
+// error of the command line.
 func (a *answers[T]) err() error {
 	if len(a.silent) == 0 {
 		return nil
+	}
+	wrong := func(s silentNode) bool {
+		e, ok := errors.AsType[*pushdapi.Error](s.err)
+		return ok && e.Status == http.StatusBadRequest && e.Code != "http"
+	}
+	if len(a.vals) == 0 && !slices.ContainsFunc(a.silent, func(s silentNode) bool { return !wrong(s) }) {
+		return usageError{a.silent[0].err}
 	}
 	return &silentError{asked: a.asked, silent: a.silent}
 }

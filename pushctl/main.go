@@ -42,9 +42,7 @@ func newApp(e *env) *cli.App {
 }
 
 // usage marks what the flag parser refuses.
-func usage(c *cli.Context, err error, _ bool) error {
-	return usagef("%s: %w", short(c.Command), err)
-}
+func usage(c *cli.Context, err error, _ bool) error { return badValue(c, err) }
 
 // each visits commands and their subcommands.
 func each(cs []*cli.Command, f func(*cli.Command)) {
