@@ -46,6 +46,16 @@ func begin(t *testing.T, args ...string) *command {
 	return c
 }
 
+// hasEnded tells whether it is over.
+func (c *command) hasEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // wait returns the exit code; of what was killed it is -1.
 func (c *command) wait(t *testing.T, most time.Duration) int {
 	t.Helper()
