@@ -382,8 +382,9 @@ type PublishResult struct {
 	Line  uint64 `json:"line,omitempty"` // with results=each, or of a line that was refused: 1-based
 	ID    string `json:"id,omitempty"`
 	Result
-	Error string `json:"error,omitempty"`
-	Done  bool   `json:"done,omitempty"` // last line; counts are of the whole stream
+	Code  string `json:"code,omitempty"`  // of a line that was refused: one stable word
+	Error string `json:"error,omitempty"` // with done: why not all lines were accepted
+	Done  bool   `json:"done,omitempty"`  // last line; counts are of the whole stream
 }
 
 // UserInfo is the answer to GET /v1/users/{u}.

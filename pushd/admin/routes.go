@@ -34,7 +34,7 @@ func (a *API) routes() []route {
 }
 
 // Register adds the routes of the admin API to mux. On their paths every other
-// method is answered with 405.
+// method is answered with 405, and paths that nobody has with 404.
 func (a *API) Register(mux *http.ServeMux) {
 	methods := map[string][]string{}
 	for _, r := range a.routes() {
@@ -44,6 +44,11 @@ func (a *API) Register(mux *http.ServeMux) {
 	for path, allowed := range methods {
 		mux.Handle(path, a.handle(onlyMethods(allowed)))
 	}
+	mux.Handle("/", a.handle(nowhere))
+}
+
+func nowhere(_ http.ResponseWriter, r *http.Request) error {
+	return refuse(http.StatusNotFound, "not_found", "there is no %.80s here; PROTOCOL.md has the paths of the server API, clients connect elsewhere", r.URL.Path)
 }
 
 func onlyMethods(allowed []string) handler {

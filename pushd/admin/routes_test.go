@@ -99,6 +99,13 @@ func TestRefusals(t *testing.T) {
 	b.refused(t, "GET", "/v1/trace?user="+strings.Repeat("u", push.UserIDMax+1), "", 400, "bad_query", "255")
 }
 
+func TestUnknownPathsAreRefused(t *testing.T) {
+	b := newBench(t)
+	b.refused(t, "GET", "/", "", 404, "not_found", "PROTOCOL.md")
+	b.refused(t, "POST", "/v1/nope", "", 404, "not_found", "/v1/nope")
+	b.refused(t, "GET", "/v1/conns/1.1.1/more", "", 404, "not_found")
+}
+
 func TestOtherMethodsAreRefusedWithAllow(t *testing.T) {
 	b := newBench(t)
 	f := func(method, path, allow string) {

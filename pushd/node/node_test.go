@@ -26,7 +26,8 @@ func TestWebPagesOfOtherOriginsCannotPublish(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		if body, _ := io.ReadAll(resp.Body); resp.StatusCode != want {
+		body, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != want || (want == 403) != strings.HasPrefix(string(body), `{"code":"cross_origin","error":"`) {
 			t.Errorf("origin %q: status %d, want %d: %s", origin, resp.StatusCode, want, body)
 		}
 	}

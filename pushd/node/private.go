@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -40,8 +41,9 @@ func (n *Node) startPrivate() error {
 
 func (n *Node) serve(l net.Listener, h http.Handler) {
 	// Without it any web page could have a browser on this machine publish.
-	h = http.NewCrossOriginProtection().Handler(h)
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	pages := http.NewCrossOriginProtection()
+	pages.SetDenyHandler(http.HandlerFunc(refusePage))
+	s := &http.Server{Handler: pages.Handler(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	n.private.servers = append(n.private.servers, s)
 	n.running.Add(1)
 	go func() { // ended by closePrivate
@@ -50,6 +52,12 @@ func (n *Node) serve(l net.Listener, h http.Handler) {
 			n.log.Error("private side ended", "addr", l.Addr().String(), "err", err)
 		}
 	}()
+}
+
+func refusePage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = io.WriteString(w, `{"code":"cross_origin","error":"a web page asks; publish from a server"}`+"\n")
 }
 
 // closePrivate ends the private side: requests under way have until ctx is

@@ -72,7 +72,7 @@ func (w *results) badLine(line uint64, why error) {
 	defer w.mu.Unlock()
 	w.now.lines++
 	if w.bad++; w.allBad || w.bad <= errorsMax {
-		w.errs = appendResult(w.errs, &pushdapi.PublishResult{Line: line, Error: why.Error()})
+		w.errs = appendResult(w.errs, refused(line, why))
 		w.arm(0)
 	}
 }
@@ -170,6 +170,11 @@ func (w *results) finish(failure string) {
 	w.write(appendResult(w.errs, &pushdapi.PublishResult{Lines: t.lines, Done: true, Error: failure,
 		Result: result(t.Counts, t.absent, t.kept)}))
 	w.raw([]byte("0\r\n\r\n"))
+}
+
+// refused tells of a line that is no message.
+func refused(line uint64, why error) *pushdapi.PublishResult {
+	return &pushdapi.PublishResult{Line: line, Code: codeOf(why), Error: why.Error()}
 }
 
 func appendResult(dst []byte, r *pushdapi.PublishResult) []byte {

@@ -56,7 +56,7 @@ func TestResultsRest(t *testing.T) {
 		f(130*time.Millisecond, `1.15s {"delivered":1,"dropped":{"overflow":1}}`)
 		w.add(1, &tally{})
 		w.badLine(5, badJSON("no"))
-		f(0, `1.25s {"line":5,"delivered":0,"error":"no"}`, `1.25s {"lines":2,"delivered":0}`)
+		f(0, `1.25s {"line":5,"delivered":0,"code":"bad_json","error":"no"}`, `1.25s {"lines":2,"delivered":0}`)
 		f(time.Hour)
 		w.finish("")
 		synctest.Wait()

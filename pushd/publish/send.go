@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -31,6 +32,14 @@ type Send struct {
 type SendError struct{ Code, Message string }
 
 func (e *SendError) Error() string { return e.Message }
+
+// codeOf is the word of an error of ParseSend.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*SendError](err); ok {
+		return e.Code
+	}
+	return "bad_message"
+}
 
 func badJSON(format string, args ...any) error {
 	return &SendError{"bad_json", fmt.Sprintf(format, args...)}

@@ -14,13 +14,25 @@ import (
 	"pushfleet/internal/pushdapi"
 )
 
-// Handle adds the server API to a mux.
+// Handle adds the server API to a mux. On its paths every other method is
+// answered with 405.
 func (p *Publisher) Handle(mux *http.ServeMux) {
-	mux.HandleFunc("POST /v1/send", func(w http.ResponseWriter, r *http.Request) { p.serveSend(w, r, false) })
-	mux.HandleFunc("POST /v1/broadcast", func(w http.ResponseWriter, r *http.Request) { p.serveSend(w, r, true) })
-	mux.HandleFunc("POST /v1/publish", p.servePublish)
-	mux.HandleFunc("GET /v1/users/{user}", p.serveUser)
-	mux.HandleFunc("DELETE /v1/users/{user}/sessions", p.serveKick)
+	for _, r := range [...]struct {
+		method, path string
+		serve        http.HandlerFunc
+	}{
+		{"POST", "/v1/send", func(w http.ResponseWriter, r *http.Request) { p.serveSend(w, r, false) }},
+		{"POST", "/v1/broadcast", func(w http.ResponseWriter, r *http.Request) { p.serveSend(w, r, true) }},
+		{"POST", "/v1/publish", p.servePublish},
+		{"GET", "/v1/users/{user}", p.serveUser},
+		{"DELETE", "/v1/users/{user}/sessions", p.serveKick},
+	} {
+		mux.HandleFunc(r.method+" "+r.path, r.serve)
+		mux.HandleFunc(r.path, func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Allow", r.method)
+			refuse(w, http.StatusMethodNotAllowed, "method", req.Method+" is not possible here; use "+r.method)
+		})
+	}
 }
 
 // check holds a parsed message to the limits in force.
@@ -177,11 +189,7 @@ func refuseBody(w http.ResponseWriter, err error, limit int64) {
 // refuseMessage answers a body that is no message.
 func (p *Publisher) refuseMessage(w http.ResponseWriter, err error) {
 	p.count.bad.Add(1)
-	status, code := http.StatusBadRequest, "bad_message"
-	var e *SendError
-	if errors.As(err, &e) {
-		code = e.Code
-	}
+	status, code := http.StatusBadRequest, codeOf(err)
 	if code == push.DropOversize.String() {
 		p.count.dropped[push.DropOversize].Add(1)
 		status = http.StatusRequestEntityTooLarge

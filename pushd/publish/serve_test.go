@@ -102,8 +102,10 @@ func TestSendRefuses(t *testing.T) {
 	f("/v1/send", `{"users":["a","b","c"],"data":1}`, 400, "bad_field")
 	f("/v1/broadcast", `{"user":"u","data":1}`, 400, "bad_target")
 	f("/v1/send?wait=1h", `{"user":"u","data":1}`, 400, "bad_wait")
+	f("/v1/publish?results=all", `{"user":"u","data":1}`, 400, "bad_results")
 	f("/v1/send", `{"user":"bob","data":"`+strings.Repeat("x", 1025)+`"}`, 413, "oversize")
 	f("/v1/send", strings.Repeat(" ", 5000), 413, "oversize")
+	f("/v1/users/bob/sessions", "", 405, "method")
 	r.memory = 0
 	f("/v1/send", `{"user":"bob","id":"x","data":1}`, 503, "memory")
 	r.memory = 1 << 20

@@ -49,6 +49,11 @@ func (p *Publisher) servePublish(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "bad_wait", err.Error())
 		return
 	}
+	asked := r.URL.Query().Get("results")
+	if asked != "" && asked != "each" && asked != "refused" {
+		refuse(w, http.StatusBadRequest, "bad_results", fmt.Sprintf("results=%.40s: give each, refused, or nothing for counts", asked))
+		return
+	}
 	if r.ProtoMajor != 1 || r.ProtoMinor != 1 {
 		refuse(w, http.StatusHTTPVersionNotSupported, "http_version", "a publish stream needs HTTP/1.1; use it, or POST /v1/send")
 		return
@@ -78,7 +83,6 @@ func (p *Publisher) servePublish(w http.ResponseWriter, r *http.Request) {
 	_ = conn.SetDeadline(time.Time{}) // net/http's
 	p.track(conn)
 	defer p.untrack(conn)
-	asked := r.URL.Query().Get("results")
 	s := &stream{p: p, wait: wait, single: asked == "each",
 		lineMax: int(p.Knobs.MessageBytes.Get()) + lineExtra, batch: p.newBatch(), results: newResults(conn, rcpt)}
 	s.results.allBad = asked == "refused"
@@ -251,8 +255,7 @@ func (s *stream) endLine(line []byte) {
 func (s *stream) refuse(number uint64, err error) {
 	s.p.count.bad.Add(1)
 	s.p.count.lines.Add(1)
-	var e *SendError
-	if errors.As(err, &e) && e.Code == push.DropOversize.String() {
+	if codeOf(err) == push.DropOversize.String() {
 		s.p.count.dropped[push.DropOversize].Add(1)
 		s.results.receipt.Count(push.DropOversize, 1)
 	}
@@ -263,7 +266,7 @@ func (s *stream) refuse(number uint64, err error) {
 	s.total.lines++
 	s.total.Counts = s.results.receipt.Counts()
 	s.results.bad++
-	s.results.each(&pushdapi.PublishResult{Line: number, Error: err.Error()})
+	s.results.each(refused(number, err))
 }
 
 // answer posts one line's items and waits for their outcome, with a receipt of

@@ -69,11 +69,11 @@ func TestStreamBadLines(t *testing.T) {
 	errs := map[uint64]string{}
 	for _, l := range all {
 		if l.Line > 0 {
-			errs[l.Line] = l.Error
+			errs[l.Line] = l.Code + ": " + l.Error
 		}
 	}
-	if len(errs) != 3 || !strings.Contains(errs[2], "data is missing") || !strings.Contains(errs[3], "line longer than 5120") ||
-		!strings.Contains(errs[5], "2002 bytes") {
+	if len(errs) != 3 || !strings.Contains(errs[2], "no_data: data is missing") || !strings.Contains(errs[3], "oversize: line longer than 5120") ||
+		!strings.Contains(errs[5], "oversize: data has 2002 bytes") {
 		t.Errorf("errors %v", errs)
 	}
 	if last.Lines != 6 || last.Delivered != 3 || last.Dropped["oversize"] != 2 {
@@ -131,7 +131,7 @@ func TestStreamEach(t *testing.T) {
 		got = append(got, string(b))
 	}
 	want := `{"line":1,"id":"a","delivered":2}
-{"line":2,"delivered":0,"error":"byte 1: found 'x' where an object should be"}
+{"line":2,"delivered":0,"code":"bad_json","error":"byte 1: found 'x' where an object should be"}
 {"line":3,"delivered":0,"absent":1}
 {"line":4,"id":"a","delivered":0,"dropped":{"duplicate":1}}
 {"lines":4,"delivered":2,"absent":1,"dropped":{"duplicate":1},"error":"1 of 4 lines were not accepted","done":true}`
