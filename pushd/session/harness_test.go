@@ -197,7 +197,7 @@ func (r *rig) route(user string, ref slab.Ref) (int, error) {
 // eventually waits for a condition of the table, asked on the loop.
 func (r *rig) eventually(what string, f func() bool) {
 	r.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for ok := false; !ok; {
 		r.do(func() { ok = f() })
 		if !ok && time.Now().After(deadline) {
