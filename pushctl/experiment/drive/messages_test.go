@@ -3,6 +3,7 @@ package drive
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"pushfleet/internal/teewire"
 	"pushfleet/internal/testnode"
@@ -12,7 +13,7 @@ import (
 // are before it has answered one.
 func TestManyMessagesAreRefused(t *testing.T) {
 	n, f := shadow(t, func(c *testnode.Config) { c.Knobs["message.bytes_max"] = "1KiB" }), newFeed(t)
-	d := drive(t, n, f, nil, Options{Amplify: 2})
+	d := drive(t, n, f, nil, Options{Amplify: 2, LateMax: time.Minute})
 	f.open(teewire.Open{Conn: 1, Users: []string{"a"}, Groups: []string{"g"}})
 	d.eventually("open", func(c *Counts) bool { return c.Open == 1 && c.Sockets == 2 })
 	const each = 500

@@ -73,7 +73,7 @@ func TestFromTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	n, f := shadow(t, nil), feedFrom(t, files)
-	d := drive(t, n, f, nil, Options{})
+	d := drive(t, n, f, nil, Options{LateMax: time.Minute})
 	n.Eventually("all as it was", func(s *pushdapi.Stats) bool {
 		return s.Connections.Total == 3 && s.Users == 3 && s.Groups == 3 && user(t, n, "b").Online && !user(t, n, "d").Online
 	})
