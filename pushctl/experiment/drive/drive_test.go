@@ -108,9 +108,9 @@ func TestMessagesAsPublished(t *testing.T) {
 func TestSourcesAreMerged(t *testing.T) {
 	n, f := shadow(t, nil), newFeed(t)
 	d := drive(t, n, f, nil, Options{Delay: 300 * time.Millisecond})
-	at := f.now()
+	at := f.now() + int64(2*time.Second) // all three come before any is due
 	f.publish(teewire.Message{At: at + 2e6, User: []byte("a"), Data: []byte(`1`)})
-	f.publish(teewire.Message{At: at + 100e6, User: []byte("a"), Data: []byte(`2`)})
+	f.publish(teewire.Message{At: at + 3e9, User: []byte("a"), Data: []byte(`2`)})
 	f.open(teewire.Open{At: at, Conn: 1, Users: []string{"a"}})
 	d.eventually("both delivered or missed", func(c *Counts) bool { return c.Replayed["publish"] == 2 })
 	c := d.finish()
@@ -217,7 +217,7 @@ func TestLate(t *testing.T) {
 	d := drive(t, n, f, nil, Options{})
 	f.open(teewire.Open{Conn: 1, Users: []string{"a"}})
 	d.eventually("open", func(c *Counts) bool { return c.Open == 1 })
-	long := f.now() - int64(time.Minute)
+	long := f.now() - int64(time.Hour)
 	f.open(teewire.Open{At: long, Conn: 2, Users: []string{"b"}})
 	f.publish(teewire.Message{At: long, User: []byte("a"), Data: []byte(`1`)})
 	f.batch(1, func(b *teewire.Batch) { b.In(long, 1, []byte(`{"type":"ping"}`)) }, teewire.KindIn)
@@ -244,7 +244,7 @@ func TestFull(t *testing.T) {
 	d.eventually("one too many", func(c *Counts) bool { return c.Open == 2 && c.Dropped["open"][DropFull] == 1 })
 	// Nobody replays while this lock is held, and the queue has four places.
 	d.mu.Lock()
-	rec := record{kind: teewire.KindPublish, at: d.clock.until(d.now()) - int64(time.Second), size: recordBytes, body: &teewire.Publish{User: "a", Data: []byte(`1`)}}
+	rec := record{kind: teewire.KindPublish, at: d.clock.until(d.now()) - int64(d.opts.LateMax/2), size: recordBytes, body: &teewire.Publish{User: "a", Data: []byte(`1`)}}
 	for range 6 {
 		d.books.read[rec.kind]++
 		f.wrote["publish"]++
