@@ -345,7 +345,7 @@ func TestBytesOverBudget(t *testing.T) {
 
 func TestComputingOverBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
+		r := newRig(t, "tap.cpu_percent_max", "5")
 		r.tap.threadCPU = func() int64 { return r.tap.Clock() / 5 } // 20 % of a core
 		r.begin(all, false)
 		time.Sleep(2500 * time.Millisecond)
