@@ -14,14 +14,14 @@ func TestBlockRedrawsBelowWhatStands(t *testing.T) {
 	if err := bl.draw([]string{"one", "two"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.String(), "\rone\x1b[K\n\rtwo\x1b[K\n\x1b[J"; got != want {
+	if got, want := b.String(), "\r\x1b[Kone\n\r\x1b[Ktwo\n\x1b[J"; got != want {
 		t.Errorf("first: %q, want %q", got, want)
 	}
 	b.Reset()
 	if err := bl.draw([]string{"1"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.String(), "\x1b[2A\r1\x1b[K\n\x1b[J"; got != want {
+	if got, want := b.String(), "\x1b[2A\r\x1b[K1\n\x1b[J"; got != want {
 		t.Errorf("second: %q, want %q", got, want)
 	}
 	// A small terminal shows the latest lines, cut, so that going up is right.
@@ -30,7 +30,7 @@ func TestBlockRedrawsBelowWhatStands(t *testing.T) {
 	if err := small.draw([]string{"first", "second", "third"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.String(), "\rse…\x1b[K\n\rth…\x1b[K\n\x1b[J"; got != want || small.tall != 2 {
+	if got, want := b.String(), "\r\x1b[Kse…\n\r\x1b[Kth…\n\x1b[J"; got != want || small.tall != 2 {
 		t.Errorf("small: %q, want %q; %d lines", got, want, small.tall)
 	}
 }

@@ -245,7 +245,7 @@ func (b *block) draw(lines []string) error {
 		fmt.Fprintf(&s, "\x1b[%dA", b.tall)
 	}
 	for _, l := range lines {
-		s.WriteString("\r" + ansi.Truncate(l, width, "…") + "\x1b[K\n")
+		s.WriteString("\r\x1b[K" + ansi.Truncate(l, width, "…") + "\n")
 	}
 	s.WriteString("\x1b[J")
 	b.tall = len(lines)

@@ -62,14 +62,14 @@ func TestCSVOfFrames(t *testing.T) {
 
 func TestScreenRedrawsInPlace(t *testing.T) {
 	var b strings.Builder
-	s := &screen{w: &b, size: func() (int, int) { return 80, 4 }}
+	s := &screen{w: &b, size: func() (int, int) { return 24, 4 }}
 	s.draw([]string{"one", "two", "three", "four", "five"})
-	if got, want := b.String(), "\x1b[?25l\x1b[2J\x1b[Hone\x1b[K\r\ntwo\x1b[K\r\nthree\x1b[K\r\n\x1b[J"; got != want {
+	if got, want := b.String(), "\x1b[?25l\x1b[2J\x1b[H\x1b[Kone\r\n\x1b[Ktwo\r\n\x1b[K… 3 more lines than thi…\r\n\x1b[J"; got != want {
 		t.Errorf("first: %q, want %q", got, want)
 	}
 	b.Reset()
 	s.draw([]string{"1"})
-	if got, want := b.String(), "\x1b[H1\x1b[K\r\n\x1b[J"; got != want {
+	if got, want := b.String(), "\x1b[H\x1b[K1\r\n\x1b[J"; got != want {
 		t.Errorf("second: %q, want %q", got, want)
 	}
 	s.close()

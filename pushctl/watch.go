@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +108,8 @@ func (o *options) screenLines(v *view, old bool, err error) []string {
 }
 
 // screen redraws lines in place: home, overwrite, erase what is left, in one
-// write, so that nothing flickers.
+// write, so that nothing flickers. Lines are cut to the terminal's width, and it
+// is told how many do not fit its height.
 type screen struct {
 	w     io.Writer
 	size  func() (w, h int)
@@ -115,9 +117,10 @@ type screen struct {
 }
 
 func (s *screen) draw(lines []string) error {
-	_, h := s.size()
+	w, h := s.size()
 	if len(lines) >= h && h > 1 {
-		lines = lines[:h-1]
+		more := fmt.Sprintf("… %d more lines than this terminal has", len(lines)-(h-2))
+		lines = append(slices.Clone(lines[:h-2]), more)
 	}
 	var b strings.Builder
 	if !s.begun {
@@ -126,7 +129,12 @@ func (s *screen) draw(lines []string) error {
 	}
 	b.WriteString("\x1b[H")
 	for _, l := range lines {
-		b.WriteString(l + "\x1b[K\r\n")
+		if w > 0 {
+			l = ansi.Truncate(l, w, "…")
+		}
+		// Erased before it is written: behind a line that fills the width the
+		// cursor still stands on its last letter.
+		b.WriteString("\x1b[K" + l + "\r\n")
 	}
 	b.WriteString("\x1b[J")
 	_, err := io.WriteString(s.w, b.String())
