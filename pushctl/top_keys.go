@@ -4,27 +4,11 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"pushfleet/pushctl/table"
 )
 
 // key acts on one key in the mode that the view is in.
-func (m *topModel) key(k tea.KeyMsg) tea.Cmd {
-	if k.Type == tea.KeyCtrlC {
-		return tea.Quit
-	}
-	// Keys hit in one breath arrive together.
-	if k.Type == tea.KeyRunes && len(k.Runes) > 1 && m.mode != modeFilter {
-		var cmds []tea.Cmd
-		for i, r := range k.Runes {
-			if m.mode == modeFilter {
-				cmds = append(cmds, m.filterKey(tea.KeyMsg{Type: tea.KeyRunes, Runes: k.Runes[i:]}))
-				break
-			}
-			cmds = append(cmds, m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}}))
-		}
-		return tea.Batch(cmds...)
-	}
+func (m *topModel) key(k key) task {
 	switch m.mode {
 	case modeFilter:
 		return m.filterKey(k)
@@ -36,15 +20,15 @@ func (m *topModel) key(k tea.KeyMsg) tea.Cmd {
 	return m.listKey(k)
 }
 
-func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
+func (m *topModel) listKey(k key) task {
 	typed := m.query.Where
 	if m.refuse != "" {
 		typed = m.edit // to be mended
 	}
 	m.note, m.refuse = "", ""
-	switch k.String() {
+	switch k.name {
 	case "q", "esc":
-		return tea.Quit
+		return quit
 	case "s":
 		m.query.By = after(table.TopKeys(), m.query.By)
 		m.chosen = ""
@@ -59,7 +43,7 @@ func (m *topModel) listKey(k tea.KeyMsg) tea.Cmd {
 			return m.ask()
 		}
 	case "up", "down", "pgup", "pgdown", "home", "end":
-		m.move(k.String())
+		m.move(k.name)
 	case "enter":
 		if i := m.cursor(); i >= 0 {
 			m.mode, m.target, m.conn, m.scroll = modeConn, m.view.ID(&m.view.Rows[i]), nil, 0
@@ -98,35 +82,35 @@ func (m *topModel) move(key string) {
 	m.chosen = m.view.ID(&m.view.Rows[max(0, min(last, i))])
 }
 
-func (m *topModel) filterKey(k tea.KeyMsg) tea.Cmd {
-	switch k.Type {
-	case tea.KeyEsc:
+func (m *topModel) filterKey(k key) task {
+	switch k.name {
+	case "esc":
 		m.mode = modeList
-	case tea.KeyEnter:
+	case "enter":
 		m.mode, m.accepted, m.query.Where = modeList, m.query.Where, m.edit
 		return m.changed()
-	case tea.KeyBackspace:
+	case "backspace":
 		_, n := utf8.DecodeLastRuneInString(m.edit)
 		m.edit = m.edit[:len(m.edit)-n]
-	case tea.KeyCtrlU:
+	case "ctrl+u":
 		m.edit = ""
-	case tea.KeyRunes, tea.KeySpace:
-		m.edit += string(k.Runes)
+	default:
+		m.edit += k.text
 	}
 	return nil
 }
 
-func (m *topModel) kickKey(k tea.KeyMsg) tea.Cmd {
+func (m *topModel) kickKey(k key) task {
 	m.mode = modeList
-	if k.String() != "y" {
+	if k.name != "y" {
 		return nil
 	}
 	id, src := m.target, m.src
-	return func() tea.Msg { return kickMsg{id, src.kick(id)} }
+	return func() any { return kickMsg{id, src.kick(id)} }
 }
 
-func (m *topModel) connKey(k tea.KeyMsg) tea.Cmd {
-	switch k.String() {
+func (m *topModel) connKey(k key) task {
+	switch k.name {
 	case "q", "esc", "enter", "left", "backspace":
 		m.mode, m.note = modeList, ""
 	case "k":

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 )
@@ -64,11 +63,7 @@ func topLive(ctx context.Context, o *options, nodes []*pushdapi.Client, q pushda
 	m := newTopModel(src, q, every, o.style)
 	m.wide = o.wide()
 	m.take(topMsg{view: first, err: err, at: o.now()})
-	_, err = tea.NewProgram(m, tea.WithAltScreen(), tea.WithContext(ctx), tea.WithOutput(o.out), tea.WithFPS(30)).Run()
-	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) {
-		return nil
-	}
-	return err
+	return o.live(ctx, m)
 }
 
 // Messages of the live view.
@@ -136,44 +131,42 @@ func newTopModel(src topSource, q pushdapi.TopQuery, every time.Duration, st tab
 }
 
 // Init starts the clock.
-func (m *topModel) Init() tea.Cmd { return m.tick() }
+func (m *topModel) Init() task { return m.tick() }
 
-func (m *topModel) tick() tea.Cmd {
-	return tea.Tick(m.every, func(time.Time) tea.Msg { return tickMsg{} })
-}
+func (m *topModel) tick() task { return later(m.every, tickMsg{}) }
 
 // ask fetches the table, once at a time unless the query has changed.
-func (m *topModel) ask() tea.Cmd {
+func (m *topModel) ask() task {
 	m.asking = true
 	q, gen, src := m.query, m.gen, m.src
-	return func() tea.Msg {
+	return func() any {
 		v, err := src.top(q)
 		return topMsg{view: v, err: err, at: time.Now(), gen: gen}
 	}
 }
 
-func (m *topModel) askConn() tea.Cmd {
+func (m *topModel) askConn() task {
 	id, src := m.target, m.src
-	return func() tea.Msg {
+	return func() any {
 		c, err := src.conn(id)
 		return connMsg{id, c, err}
 	}
 }
 
 // changed asks anew after a change of the query.
-func (m *topModel) changed() tea.Cmd {
+func (m *topModel) changed() task {
 	m.gen++
 	m.mins = nil
 	return m.ask()
 }
 
 // Update acts on a key, an answer or the clock.
-func (m *topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (m *topModel) Update(msg any) task {
 	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
+	case sizeMsg:
+		m.width, m.height = msg.width, msg.height
 	case tickMsg:
-		return m, m.onTick()
+		return m.onTick()
 	case topMsg:
 		m.take(msg)
 	case connMsg:
@@ -185,22 +178,22 @@ func (m *topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if msg.err != nil {
 			m.note = "not kicked: " + msg.err.Error()
 		}
-		return m, m.ask()
-	case tea.KeyMsg:
-		return m, m.key(msg)
+		return m.ask()
+	case key:
+		return m.key(msg)
 	}
-	return m, nil
+	return nil
 }
 
-func (m *topModel) onTick() tea.Cmd {
-	cmds := []tea.Cmd{m.tick()}
+func (m *topModel) onTick() task {
+	tasks := []task{m.tick()}
 	if !m.paused && !m.asking {
-		cmds = append(cmds, m.ask())
+		tasks = append(tasks, m.ask())
 	}
 	if !m.paused && m.mode == modeConn {
-		cmds = append(cmds, m.askConn())
+		tasks = append(tasks, m.askConn())
 	}
-	return tea.Batch(cmds...)
+	return together(tasks...)
 }
 
 // take keeps an answer. What was shown stays while nobody answers.

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
@@ -51,31 +50,31 @@ func newLiveTest(t *testing.T) *liveTest {
 }
 
 // do runs a command and feeds its answer back; clocks are not started.
-func (l *liveTest) do(cmd tea.Cmd) {
+func (l *liveTest) do(cmd task) {
 	if cmd == nil {
 		return
 	}
 	switch msg := cmd().(type) {
-	case tea.BatchMsg:
+	case manyMsg:
 		for _, c := range msg {
 			l.do(c)
 		}
 	default:
-		_, next := l.m.Update(msg)
-		l.do(next)
+		l.do(l.m.Update(msg))
 	}
 }
 
+// keys hits keys, by name or, letter by letter, text.
 func (l *liveTest) keys(keys ...string) {
-	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "esc": tea.KeyEsc, "down": tea.KeyDown, "up": tea.KeyUp,
-		"end": tea.KeyEnd, "backspace": tea.KeyBackspace, "ctrl+u": tea.KeyCtrlU}
 	for _, k := range keys {
-		msg := tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(k)}
-		if t, ok := named[k]; ok {
-			msg = tea.KeyMsg{Type: t}
+		switch k {
+		case "enter", "esc", "down", "up", "end", "backspace", "ctrl+u":
+			l.do(l.m.Update(key{name: k}))
+			continue
 		}
-		_, cmd := l.m.Update(msg)
-		l.do(cmd)
+		for _, r := range k {
+			l.do(l.m.Update(key{name: string(r), text: string(r)}))
+		}
 	}
 }
 
@@ -107,7 +106,7 @@ func TestLiveScreenHasTheSizeOfTheTerminal(t *testing.T) {
 	l := newLiveTest(t)
 	f := func(w, h int) {
 		t.Helper()
-		l.m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+		l.m.Update(sizeMsg{w, h})
 		lines := l.screen()
 		if len(lines) != h {
 			t.Errorf("%d×%d: %d lines", w, h, len(lines))
@@ -155,7 +154,7 @@ func TestLiveCursorStaysWithItsConnection(t *testing.T) {
 		t.Errorf("cursor behind the end on %q", s)
 	}
 	// Out of sight it scrolls.
-	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 6})
+	l.m.Update(sizeMsg{80, 6})
 	if s := l.chosenLine(); !strings.HasPrefix(s, "2.c3e.1") {
 		t.Errorf("cursor on a low screen on %q", s)
 	}
@@ -191,7 +190,7 @@ func TestLiveExplain(t *testing.T) {
 	l.keys("enter")
 	l.want("The client does not read fast enough", "esc back")
 	// On a low screen the end is reached by scrolling, and no further.
-	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 8})
+	l.m.Update(sizeMsg{80, 8})
 	for range 50 {
 		l.keys("down")
 	}
@@ -200,7 +199,7 @@ func TestLiveExplain(t *testing.T) {
 		t.Errorf("scrolled beyond the end: %q", s)
 	}
 	l.keys("up")
-	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
+	l.m.Update(sizeMsg{80, 24})
 	l.keys("esc")
 	l.want("by wait", "q quit")
 	// A connection that has gone meanwhile.
@@ -261,18 +260,12 @@ func TestLivePause(t *testing.T) {
 }
 
 func TestLiveQuits(t *testing.T) {
-	f := func(key tea.KeyMsg) {
-		t.Helper()
-		_, cmd := newLiveTest(t).m.Update(key)
-		if cmd == nil {
-			t.Fatalf("%s does not quit", key)
-		}
-		if _, ok := cmd().(tea.QuitMsg); !ok {
-			t.Errorf("%s does not quit", key)
+	for _, name := range []string{"q", "esc"} {
+		next := newLiveTest(t).m.Update(key{name: name})
+		if next == nil || next() != (quitMsg{}) {
+			t.Errorf("%s does not quit", name)
 		}
 	}
-	f(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("q")})
-	f(tea.KeyMsg{Type: tea.KeyCtrlC})
 }
 
 func TestLiveColumnsDoNotJumpBack(t *testing.T) {
