@@ -105,7 +105,10 @@ type Applied struct {
 	Applied  int       `json:"applied"`
 	Pending  []string  `json:"pending,omitempty"`
 	Nacked   []Refusal `json:"nacked,omitempty"`
-	TookMS   float64   `json:"took_ms"` // until the last one had, or the wait was over
+	// Away are nodes without a session that the change concerns, dead or cut
+	// off: they take it when they come back. At most NamesMax.
+	Away   []string `json:"away,omitempty"`
+	TookMS float64  `json:"took_ms"` // until the last one had, or the wait was over
 }
 
 // KnobInfo is one knob over the fleet.

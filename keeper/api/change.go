@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"pushfleet/internal/guard"
@@ -41,10 +42,17 @@ func (s *Server) txn(ctx context.Context, r *http.Request, who identity) (any, e
 }
 
 func (s *Server) rollback(ctx context.Context, r *http.Request, who identity) (any, error) {
-	b, err := body[keeperapi.RollbackRequest](r)
+	b, err := body[struct {
+		keeperapi.RollbackRequest
+		To *uint64 `json:"to"` // hides the other, of which 0 is not told from none
+	}](r)
 	if err != nil {
 		return nil, err
 	}
+	if b.To == nil {
+		return nil, refuse(keeperapi.CodeMalformed, "back to which revision? give to; 0 takes back every change there ever was")
+	}
+	b.Rollback.To = *b.To
 	if b.NowAll && !who.Role.Allows(keeperapi.RoleAdmin) {
 		return nil, refuse(keeperapi.CodeRole, "%s may %s, breaking the glass (--now --all) takes admin", who.Who, who.Role)
 	}
@@ -139,11 +147,25 @@ func (s *Server) commit(ctx context.Context, c *change, guarded string) (*keeper
 	if c.ask.WaitMS > 0 && concerns(events, nil) {
 		wait, cancel := context.WithTimeout(ctx, time.Duration(c.ask.WaitMS)*time.Millisecond)
 		defer cancel()
-		out.Applied = s.cfg.Desk.Await(wait, r.Revision, began, func(id string, labels map[string]string) bool {
+		touched := func(id string, labels map[string]string) bool {
 			return concerns(events, func(e *keeperapi.Event) bool { return e.Touches(id, labels) })
-		})
+		}
+		out.Applied = s.cfg.Desk.Await(wait, r.Revision, began, touched)
+		out.Applied.Away = s.away(touched)
 	}
 	return out, nil
+}
+
+// away names nodes that f wants and that have no session, in order.
+func (s *Server) away(f func(id string, labels map[string]string) bool) (names []string) {
+	seen := s.cfg.Desk.Seen()
+	for _, n := range s.cfg.State.Nodes() {
+		if _, connected := seen[n.ID]; !connected && f(n.ID, n.Labels) {
+			names = append(names, n.ID)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), keeperapi.NamesMax)]
 }
 
 // foresee judges a change before it is one: by the state, then by the nodes.

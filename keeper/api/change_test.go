@@ -93,6 +93,26 @@ func TestSecondAttemptBesideTheFirst(t *testing.T) {
 	}
 }
 
+// A node that was there once and has no session is told of: it may be dead, or
+// serve with the old value.
+func TestChangeNamesWhoIsAway(t *testing.T) {
+	_, s := newSolo(t, func() keeperapi.Time { return 1000 })
+	f := func(scope keeperapi.Scope, want string) {
+		t.Helper()
+		txn := keeperapi.Txn{Changes: []keeperapi.Assign{{Knob: "a.max", Scope: scope, Value: "5"}}}
+		c := &change{Command: state.Command{Op: state.OpTxn, Who: "o", Body: txn}, want: txn.Changes, ask: keeperapi.Ask{WaitMS: 1000}}
+		a, err := s.commit(t.Context(), c, "")
+		if err != nil || a.Applied == nil {
+			t.Fatalf("%s: %+v, %v", scope, a, err)
+		}
+		if got := strings.Join(a.Applied.Away, " "); got != want || a.Applied.Of != 0 {
+			t.Errorf("%s: away %q of %d, want %q", scope, got, a.Applied.Of, want)
+		}
+	}
+	f(keeperapi.Fleet, "n1")
+	f("app=shop", "")
+}
+
 // Where nobody leads, nothing was sent: that must not be told as a change that
 // may have been made.
 func TestChangeWithoutALeader(t *testing.T) {

@@ -31,6 +31,9 @@ func Answer(a *keeperapi.Answer, extra string, wide bool, st Style) []string {
 	if a.Checked != nil {
 		lines = append(lines, preflight(a.Checked, st)...)
 	}
+	if knob := outweighed(a); knob != "" {
+		lines = append(lines, label("", st.Apply(Warn, "no node holds anything else now: pushctl knob explain "+Safe(knob))))
+	}
 	lines = append(lines, Followed(a, st)...)
 	if a.DryRun {
 		lines = append(lines, nodeDiffs(a, wide, st)...)
@@ -45,6 +48,21 @@ func Followed(a *keeperapi.Answer, st Style) []string {
 		return nil
 	}
 	return applied(a.Applied, st)
+}
+
+// outweighed is the knob of a change that no connected node holds otherwise for
+// it, as one that a stronger scope sets; "" if there is none. Nodes that would
+// are asked before.
+func outweighed(a *keeperapi.Answer) string {
+	if a.DryRun || a.Rollout != "" || a.Checked == nil || a.Checked.Asked > 0 || a.Applied == nil || a.Applied.Of == 0 {
+		return ""
+	}
+	for _, d := range a.Changes {
+		if d.New != d.Old {
+			return d.Knob
+		}
+	}
+	return ""
 }
 
 // Deltas lists what changes in which scope, behind a word.
@@ -158,6 +176,13 @@ func applied(a *keeperapi.Applied, st Style) []string {
 	lines := []string{label("applied", st.Apply(mark, text))}
 	if len(a.Pending) > 0 {
 		lines = append(lines, label("", "not yet: "+Fit(safes(a.Pending), ", ", Columns-labelWidth-9)))
+	}
+	if n := len(a.Away); n > 0 {
+		text := "no session, later: "
+		if n >= keeperapi.NamesMax {
+			text = fmt.Sprintf("no session, %s or more, later: ", Count(n))
+		}
+		lines = append(lines, label("", st.Apply(Warn, text+Fit(safes(a.Away), ", ", Columns-labelWidth-Width(text)))))
 	}
 	return append(lines, refusalLines(a.Nacked, st)...)
 }

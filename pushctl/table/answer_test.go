@@ -25,6 +25,17 @@ func TestAnswerSaysWhatWasDone(t *testing.T) {
 		Applied: &keeperapi.Applied{}},
 		"r9  log.level  – → debug  on app=shop   live, no reconnects|pre-flight   no node to ask|"+
 			"applied      no node is connected: they take it when they come")
+	// Who has no session is named: it may serve with the old value.
+	f(keeperapi.Answer{Result: keeperapi.Result{Revision: 9}, Changes: []keeperapi.Delta{delta}, Checked: &keeperapi.Preflight{Asked: 1, Accepted: 1},
+		Applied: &keeperapi.Applied{Of: 1, Applied: 1, TookMS: 8, Away: []string{"gw-2", "gw-3"}}},
+		"r9  log.level  – → debug  on app=shop   live, no reconnects|pre-flight   1 of 1 node accepts|"+
+			"applied      1 of 1 node in 8 ms|             no session, later: gw-2, gw-3")
+	// A stronger scope says otherwise.
+	f(keeperapi.Answer{Result: keeperapi.Result{Revision: 9}, Changes: []keeperapi.Delta{delta}, Checked: &keeperapi.Preflight{},
+		Applied: &keeperapi.Applied{Of: 3, Applied: 3, TookMS: 8}},
+		"r9  log.level  – → debug  on app=shop   live, no reconnects|pre-flight   no node to ask|"+
+			"             no node holds anything else now: pushctl knob explain log.level|"+
+			"applied      3 of 3 nodes in 8 ms")
 	f(keeperapi.Answer{DryRun: true, Result: keeperapi.Result{Revision: 9}}, "|no node would hold anything else; nothing was changed")
 }
 
