@@ -52,6 +52,7 @@ const (
 	CodeBusy         Code = "busy"            // try again
 	CodeToken        Code = "token"           // no token, or one that is not known
 	CodeRole         Code = "role"            // the token's role does not allow it
+	CodeCrossOrigin  Code = "cross_origin"    // a web page asks
 	CodeNotFound     Code = "not_found"       //
 	CodeMethod       Code = "method"          //
 	CodeTimeout      Code = "timeout"         // nothing was changed

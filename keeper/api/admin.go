@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 
 	"pushfleet/internal/keeperapi"
 	"pushfleet/keeper/state"
@@ -97,14 +98,30 @@ func (s *Server) simple(ctx context.Context, r *http.Request, who identity, op s
 
 func (s *Server) removeMember(ctx context.Context, r *http.Request, who identity) (any, error) {
 	id := r.PathValue("id")
+	if err := s.knows(id); err != nil {
+		return nil, err
+	}
 	s.cfg.Log.Info("member is removed", "id", id, "who", who.Who, "from", who.From)
 	return nil, s.cfg.Member.Remove(ctx, id)
+}
+
+// knows refuses the name of no member, which is a slip and no failure.
+func (s *Server) knows(id string) error {
+	if slices.ContainsFunc(s.cfg.Member.Status().Members, func(m keeperapi.Member) bool { return m.ID == id }) {
+		return nil
+	}
+	return refuse(keeperapi.CodeNotFound, "no keeper is called %q; see pushctl keeper status", id)
 }
 
 func (s *Server) transfer(ctx context.Context, r *http.Request, who identity) (any, error) {
 	b, err := body[keeperapi.MemberMove](r)
 	if err != nil {
 		return nil, err
+	}
+	if b.ID != "" {
+		if err := s.knows(b.ID); err != nil {
+			return nil, err
+		}
 	}
 	s.cfg.Log.Info("leadership is handed over", "to", b.ID, "who", who.Who, "from", who.From)
 	return nil, s.cfg.Member.Transfer(ctx, b.ID)

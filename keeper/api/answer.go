@@ -54,7 +54,7 @@ func statusOf(c keeperapi.Code) int {
 	switch c {
 	case keeperapi.CodeToken:
 		return http.StatusUnauthorized
-	case keeperapi.CodeRole:
+	case keeperapi.CodeRole, keeperapi.CodeCrossOrigin:
 		return http.StatusForbidden
 	case keeperapi.CodeUnknownKnob, keeperapi.CodeUnknownNode, keeperapi.CodeUnknownName, keeperapi.CodeNotFound:
 		return http.StatusNotFound

@@ -155,10 +155,14 @@ func (s *Server) Handler() http.Handler {
 		}))
 	}
 	mux.Handle("/", s.answered(func(_ http.ResponseWriter, r *http.Request) error {
-		return refuse(keeperapi.CodeNotFound, "there is no %s here; see the list in keeper/api", r.URL.Path)
+		return refuse(keeperapi.CodeNotFound, "there is no %s here; see keeper/API.md", r.URL.Path)
 	}))
 	// Without it any web page could have a browser on this machine turn knobs.
-	return http.NewCrossOriginProtection().Handler(mux)
+	pages := http.NewCrossOriginProtection()
+	pages.SetDenyHandler(s.answered(func(http.ResponseWriter, *http.Request) error {
+		return refuse(keeperapi.CodeCrossOrigin, "a web page asks; use pushctl or a program")
+	}))
+	return pages.Handler(mux)
 }
 
 // guarded lets in who may.

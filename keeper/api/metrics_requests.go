@@ -23,7 +23,7 @@ func requestResults() []string {
 		keeperapi.CodeReason, keeperapi.CodeRollout, keeperapi.CodeSoaking, keeperapi.CodeHistory,
 		keeperapi.CodeReused, keeperapi.CodeExists, keeperapi.CodeUnknownName, keeperapi.CodePreflight,
 		keeperapi.CodeGuard, keeperapi.CodeNotLeader, keeperapi.CodeNoLeader, keeperapi.CodeUnknownState,
-		keeperapi.CodeBusy, keeperapi.CodeToken, keeperapi.CodeRole, keeperapi.CodeNotFound,
+		keeperapi.CodeBusy, keeperapi.CodeToken, keeperapi.CodeRole, keeperapi.CodeCrossOrigin, keeperapi.CodeNotFound,
 		keeperapi.CodeMethod, keeperapi.CodeTimeout, keeperapi.CodeFailed,
 	} {
 		out = append(out, string(c))
