@@ -256,7 +256,7 @@ func flags(first []cli.Flag, more ...any) []cli.Flag {
 }
 
 func addrFlag() cli.Flag {
-	return &cli.StringFlag{Name: "addr", Usage: "the node's client listener at `ADDR`, loopback only", Value: "127.0.0.1:7400"}
+	return &cli.StringFlag{Name: "addr", Usage: "the node's client listener at `ADDR`, loopback only (what the node says)"}
 }
 
 func clientFlags(conns int) []cli.Flag {
@@ -324,6 +324,9 @@ func benchAction(f func(*benchRun) (*bench.Report, error)) cli.ActionFunc {
 		if err != nil {
 			return err
 		}
+		if c.Duration("for") < 0 {
+			return usagef("--for %s: want a time above zero, such as 60s", c.Duration("for"))
+		}
 		if len(nodes) > 1 {
 			return usagef("bench loads one node; name one with --node")
 		}
@@ -334,7 +337,14 @@ func benchAction(f func(*benchRun) (*bench.Report, error)) cli.ActionFunc {
 		// A broadcast to a million takes longer than a question.
 		node := pushdapi.New(nodes[0].Addr(), pushdapi.Options{Timeout: max(o.timeout, 10*time.Second), UserAgent: "pushctl-bench"})
 		defer node.Close()
-		if b.target, err = bench.NewTarget(c.String("addr"), node); err != nil {
+		addr := c.String("addr")
+		if addr == "" && flagOf(c, "addr") != nil {
+			if _, err := bench.NewTarget("", node); err != nil { // before it is asked
+				return usageError{err}
+			}
+			addr = gateOf(c.Context, node)
+		}
+		if b.target, err = bench.NewTarget(addr, node); err != nil {
 			return usageError{err}
 		}
 		r, err := f(b)

@@ -27,7 +27,7 @@ func listenCommand(e *env) *cli.Command {
   pushctl listen --token "$JWT" --addr wss://push.example.com`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "proto", Usage: "`PROTO`: ws, sse, stream or poll", Value: "ws"},
-			&cli.StringFlag{Name: "addr", Usage: "client listener at `ADDR`: host:port or an http(s) or ws(s) URL", Value: "127.0.0.1:7400"},
+			&cli.StringFlag{Name: "addr", Usage: "client listener at `ADDR`: host:port or an http(s) or ws(s) URL (the node's own)"},
 			&cli.StringFlag{Name: "token", Usage: "identity: the JWT `TOKEN`", EnvVars: []string{"PUSHCTL_TOKEN"}},
 			&cli.StringSliceFlag{Name: "group", Usage: "join `GROUP`; repeat for several"},
 			&cli.IntFlag{Name: "count", Usage: "leave after `N` messages"},
@@ -55,6 +55,12 @@ func listenCommand(e *env) *cli.Command {
 				groups: c.StringSlice("group"), last: c.String("last"), proto: c.String("proto"), count: c.Int("count")}
 			if l.base, l.secure, err = clientAddr(c.String("addr")); err != nil {
 				return err
+			}
+			if l.base == "" {
+				l.base = gateDefault
+				if nodes, err := o.clients(c.Context); err == nil { // a machine with clients only has none
+					l.base = gateOf(c.Context, nodes[0])
+				}
 			}
 			return l.run(c.Context)
 		},
