@@ -74,6 +74,7 @@ func TestCurlSSE(t *testing.T) {
 	}
 	again := curl(t, "-H", "Accept: text/event-stream", "-H", "Last-Event-ID: "+id[:strings.IndexByte(id, '-')]+"-15",
 		"http://"+n.client[0]+"/connect?user=a")
+	line(t, again, "event: hello") // behind its id, which is the position asked for
 	for want := 16; want <= 20; want++ {
 		line(t, again, "id: ")
 		if got := frameNumber(t, []byte(line(t, again, "data: "))); got != want {
