@@ -60,7 +60,8 @@ func startNode(t *testing.T, o nodeOptions) *node {
 	log := new(logged)
 	n := &node{admin: filepath.Join(dir, "admin.sock"), log: log, alone: o.alone}
 	args := append(o.before, o.pushd, "--listen", "127.0.0.1:"+o.port, "--private", "127.0.0.1:0", "--admin-socket", n.admin, "--state-dir", dir,
-		"--node-name", o.name, "--log-format", "json", "--keeper", "off", "--knob", "drain.window=0s")
+		"--node-name", o.name, "--log-format", "json", "--keeper", "off", "--knob", "drain.window=0s",
+		"--knob", "publish.inbox_wait=30s") // loops may be slow, and what is delivered is counted
 	args = append(args, o.flags...)
 	for _, k := range o.knobs {
 		args = append(args, "--knob", k)
