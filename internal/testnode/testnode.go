@@ -84,7 +84,8 @@ func start(t testing.TB, edit func(*Config)) (*node.Node, error) {
 	cfg.Auth = config.AuthNone
 	cfg.NodeName = "test"
 	cfg.Loops = 2
-	cfg.Knobs = map[string]string{"drain.window": "0s"}
+	// Loops may be slow, and tests count what became of each message.
+	cfg.Knobs = map[string]string{"drain.window": "0s", "publish.wait": "30s", "publish.inbox_wait": "30s"}
 	// A socket's path has 107 bytes at most; the test's own folder may be longer.
 	dir, err := os.MkdirTemp("", "pushd")
 	if err != nil {

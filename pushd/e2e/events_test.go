@@ -105,7 +105,7 @@ func (d *driver) next(client string, sort ...string) event {
 			return e
 		}
 	}
-	limit := time.NewTimer(patience)
+	limit := time.NewTimer(3 * patience) // a browser starts slowly
 	defer limit.Stop()
 	for {
 		select {

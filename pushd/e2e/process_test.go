@@ -61,7 +61,8 @@ func launch(t testing.TB, flags ...string) *process {
 	t.Helper()
 	dir := shortDir(t)
 	all := append([]string{"--listen", "127.0.0.1:0", "--private", "127.0.0.1:0", "--admin-socket", filepath.Join(dir, "admin.sock"),
-		"--state-dir", dir, "--node-name", "e2e", "--log-format", "json", "--knob", "drain.window=0s"}, flags...)
+		"--state-dir", dir, "--node-name", "e2e", "--log-format", "json", "--knob", "drain.window=0s",
+		"--knob", "publish.wait=30s", "--knob", "publish.inbox_wait=30s"}, flags...) // loops may be slow, and answers are counted
 	if !slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "--keeper") }) {
 		all = append(all, "--keeper", "off") // several nodes share this machine
 	}
