@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +72,14 @@ func (e *env) teeRecord(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.Room(); err != nil { // before anybody is mirrored
+	first := path
+	if !strings.HasSuffix(path, teewire.FileEnd) {
+		first = filepath.Join(path, "1"+teewire.FileEnd)
+	}
+	if err := writable(first); err != nil { // before anybody is mirrored
+		return errors.Join(fmt.Errorf("--to-file: %w", err), w.Close())
+	}
+	if err := w.Room(); err != nil {
 		return errors.Join(err, w.Close())
 	}
 	o.Production, o.To = from, experiment.Shadow{Driver: experiment.NewKeeper(w)}
@@ -118,7 +126,7 @@ func parseSize(text string) (int64, error) {
 func (r *recorded) lines(why []string) []string {
 	lines := []string{fmt.Sprintf("recorded %s in %s: %s records, %s in %s, %s torn", teeTime(time.Duration(r.Seconds*float64(time.Second))),
 		table.Safe(r.Path), table.Count(total(r.Records)), table.Bytes(r.Bytes), table.Plural(int64(r.Files), "file"), table.Count(r.Torn))}
-	if lines = append(lines, why...); r.Files == 0 {
+	if lines = append(lines, why...); r.Records["open"] == 0 {
 		return lines
 	}
 	return append(lines, "replay it: pushctl tee replay "+table.Safe(r.Path)+" --to ADDR")

@@ -21,7 +21,7 @@ func teeReplayCommand(e *env) *cli.Command {
 		UsageText: "pushctl tee replay PATH --to ADDR [--speed 2x]",
 		Description: `As it was recorded, or faster or slower: with --speed 2x everything happens in half the time, and whoever read slowly reads twice as fast.
 
-Where the recording is damaged, the connections of that time leave, and the rest is replayed. Exit status: 0 all of a whole recording was replayed, 1 it is damaged or the replay had to be stopped, 3 it breaks off: whoever recorded it was killed, or goes on.
+What is damaged is left out, its time does not count, and the rest is replayed. Exit status: 0 all of a whole recording was replayed, 1 it is damaged or the replay had to be stopped, 3 it breaks off: whoever recorded it was killed, or goes on.
 
   pushctl tee replay evening --to gw-shadow
   pushctl tee replay busy.tee --to gw-shadow --speed 2x --amplify 3`,

@@ -79,25 +79,24 @@ func (e *env) teeStop(c *cli.Context) error {
 	if err := o.print(v); err != nil {
 		return err
 	}
-	return stopFailed(rows)
+	return o.stopFailed(rows)
 }
 
 // stopFailed is the exit status; the screen has said why.
-func stopFailed(rows []*stopDone) (err error) {
-	failed := 0
+func (o *options) stopFailed(rows []*stopDone) error {
+	s := &silentError{asked: len(rows)}
 	for _, r := range rows {
 		if r.err != nil {
-			err = errors.Join(err, r.err)
-			failed++
+			s.silent = append(s.silent, silentNode{r.Node, r.err})
 		}
 	}
-	switch failed {
-	case 0:
+	if len(s.silent) == 0 {
 		return nil
-	case len(rows):
-		return &shownError{err}
 	}
-	return &shownError{&partialError{err}}
+	if hint := next(s); hint != "" {
+		fmt.Fprintln(o.err, hint)
+	}
+	return &shownError{s}
 }
 
 func (s *stopDone) String() string {

@@ -88,10 +88,16 @@ func endOf(state string, end *teewire.End) string {
 	return "not told: it was cut off, or still goes on"
 }
 
-// damageLines list what is lost.
+// damageLines list what is lost. Each names its file, so that they need not say
+// that it is one of a tee.
 func damageLines(holes []teewire.Damage) (lines []string) {
 	for _, d := range holes {
-		lines = append(lines, table.Wrap("  damaged     "+table.Safe(d.String()), "              ", table.Columns)...)
+		head := "  damaged     "
+		d.What = strings.TrimPrefix(d.What, teewire.ErrFormat.Error()+": ")
+		for _, l := range table.Wrap(table.Safe(d.String()), "", table.Columns-len(head)) {
+			lines = append(lines, head+l)
+			head = strings.Repeat(" ", len(head))
+		}
 	}
 	return lines
 }

@@ -126,7 +126,8 @@ func TestInspectTellsDamageFromAnEnd(t *testing.T) {
 		if told := strings.Contains(errs, "pushctl tee replay"); told != (code != exitFine) {
 			t.Errorf("%s: what to do now is told: %v\n%s", name, told, errs)
 		}
-		if screen, _, code := obeyed(t, nil, "tee", "inspect", path); code != c.code || !strings.Contains(screen, "traffic of gw-1") {
+		if screen, _, code := obeyed(t, nil, "tee", "inspect", path); code != c.code || !strings.Contains(screen, "traffic of gw-1") ||
+			strings.Contains(out, "offset") != strings.Contains(screen, "\n  damaged     ") {
 			t.Errorf("%s, on a screen: exit %d\n%s", name, code, screen)
 		}
 	}
