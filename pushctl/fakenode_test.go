@@ -92,7 +92,7 @@ func (n *fakeNode) stats() *pushdapi.Stats {
 		Handshaking: 3, Max: 200000, Accepted: pushdapi.Windows{S1: 12, S10: 9, S100: 3}}
 	s.Queued = pushdapi.Queued{Messages: 1204, Bytes: 288_000, Level: pushdapi.Windows{S1: 1180, S10: 310, S100: 140},
 		OldestSeconds: 2.1, Conns: 37, OverSoft: 4, OverHard: 1}
-	s.Process = pushdapi.Process{CPUUserSeconds: 9120, CPUSystemSeconds: 18300, CPUPercent: 38, GCPercent: 0.4,
+	s.Process = pushdapi.Process{CPUUserSeconds: 9120, CPUSystemSeconds: 18300, CPUPercent: 38, GCPercent: 1.2, GCPercent10: 0.4,
 		GCPauseP99: 0.2e-3, SchedP99: 0.3e-3, Goroutines: 41, VoluntarySwitch: 910442, FDs: 48260, FDMax: 1048576}
 	s.Memory = pushdapi.Memory{PSSBytes: 61_200_000, RSSBytes: 64_000_000, HeapBytes: 12_100_000, SlabBytes: 10_400_000,
 		MessageBytes: 2_100_000, MessageBytesMax: 268_435_456, PerConnBytes: 214}

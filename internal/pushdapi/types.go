@@ -111,14 +111,15 @@ type Queued struct {
 type Process struct {
 	CPUUserSeconds   float64 `json:"cpu_user_seconds"`
 	CPUSystemSeconds float64 `json:"cpu_system_seconds"`
-	CPUPercent       float64 `json:"cpu_percent"`  // of one core, over the last 10 s
-	GCPercent        float64 `json:"gc_percent"`   // of the process's CPU, since start
-	GCCycles         uint64  `json:"gc_cycles"`    // since start
-	GCPaused         int64   `json:"gc_paused_ns"` // in all of these cycles
-	GCLast           int64   `json:"gc_last_ns"`   // end of the last one, since 1970; 0 without any
-	GCPauseP99       float64 `json:"gc_pause_p99_seconds"`
-	GCHeld           bool    `json:"gc_held"` // back, while much waits: gc.hold_while_backlog
-	SchedP99         float64 `json:"sched_p99_seconds"`
+	CPUPercent       float64 `json:"cpu_percent"`          // of one core, over the last 10 s
+	GCPercent        float64 `json:"gc_percent"`           // of the process's CPU, since start
+	GCPercent10      float64 `json:"gc_percent_10s"`       // of the process's CPU, over the last 10 to 20 s
+	GCCycles         uint64  `json:"gc_cycles"`            // since start
+	GCPaused         int64   `json:"gc_paused_ns"`         // in all of these cycles
+	GCLast           int64   `json:"gc_last_ns"`           // end of the last one, since 1970; 0 without any
+	GCPauseP99       float64 `json:"gc_pause_p99_seconds"` // over the last 10 to 20 s, 0 without a pause
+	GCHeld           bool    `json:"gc_held"`              // back, while much waits: gc.hold_while_backlog
+	SchedP99         float64 `json:"sched_p99_seconds"`    // of goroutines that waited for a processor, over the last 10 to 20 s
 	Goroutines       int     `json:"goroutines"`
 	VoluntarySwitch  uint64  `json:"voluntary_switches"`
 	FDs              int64   `json:"fds"`

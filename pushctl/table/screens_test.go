@@ -198,7 +198,7 @@ func wildStats(r *rand.Rand) *pushdapi.Stats {
 	s.ClosedBy = map[string]uint64{"client": uint64(n()), "gone": uint64(n()), "handshake_timeout": uint64(n()),
 		"handshake_pressure": uint64(n()), "slow": uint64(n())}
 	s.Queued = pushdapi.Queued{Messages: n(), Bytes: n(), Level: wildWindows(r), OldestSeconds: wild(r), Conns: n(), OverSoft: n(), OverHard: n()}
-	s.Process = pushdapi.Process{CPUUserSeconds: wild(r), CPUSystemSeconds: wild(r), CPUPercent: min(wild(r), 6400), GCPercent: min(wild(r), 100),
+	s.Process = pushdapi.Process{CPUUserSeconds: wild(r), CPUSystemSeconds: wild(r), CPUPercent: min(wild(r), 6400), GCPercent: min(wild(r), 100), GCPercent10: min(wild(r), 100),
 		GCPauseP99: min(wild(r), 10), GCHeld: r.IntN(2) == 0, SchedP99: min(wild(r), 10), Goroutines: int(n()), FDs: n(), FDMax: n(), ListenOverflows: uint64(n())}
 	s.Memory = pushdapi.Memory{PSSBytes: n(), HeapBytes: n(), SlabBytes: n(), MessageBytes: n(), MessageBytesMax: n(), PerConnBytes: n()}
 	s.Loops = []pushdapi.Loop{{TurnP99: wild(r)}, {Loop: 1, TurnP99: wild(r), Inbox: n()}}

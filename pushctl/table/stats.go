@@ -114,7 +114,7 @@ func statsRates(s *pushdapi.Stats, wide bool) []string {
 	lines = append(lines, statsTee(s)...)
 	lines = append(lines,
 		windows("published", "", s.Published, Rate, ""),
-		windows("delivered", "", s.Delivered, Rate, latency(s.Latency)),
+		windows("delivered", "", s.Delivered, Rate, latency(s.Latency, wide)),
 		windows("bytes out", "", s.BytesOut, ByteRate, ""),
 		windows("received", "", s.Received, Rate, ""),
 		windows("queued", Count(q.Messages), q.Level, level, orNone(q.OldestSeconds > 0, "oldest "+Seconds(q.OldestSeconds))),
@@ -138,11 +138,11 @@ func level(v float64) string {
 	return Figure(v)
 }
 
-func latency(q pushdapi.Quantiles) string {
+func latency(q pushdapi.Quantiles, wide bool) string {
 	if q.P99 == 0 {
 		return ""
 	}
-	return "p50 " + Seconds(q.P50) + " p99 " + Seconds(q.P99)
+	return "p50 " + Seconds(q.P50) + " p99 " + Seconds(q.P99) + orNone(wide, " p99.9 "+Seconds(q.P999)+" max "+Seconds(q.Max))
 }
 
 // reasons are a rate and, below it, what it was made of since the start.
@@ -176,9 +176,8 @@ func statsProcess(s *pushdapi.Stats) []string {
 	fds := orNone(p.FDs > 0, "fds "+Count(p.FDs)+orNone(p.FDMax > 0, " of "+Count(p.FDMax)))
 	return slices.Concat(
 		flow("cpu "+Percent(p.CPUPercent), []string{
-			orNone(p.CPUUserSeconds+p.CPUSystemSeconds > 0,
-				"user "+Seconds(p.CPUUserSeconds)+" sys "+Seconds(p.CPUSystemSeconds)),
-			"gc " + orNone(p.GCHeld, "held back ") + Percent(p.GCPercent) + " pause p99 " + Seconds(p.GCPauseP99), "sched p99 " + Seconds(p.SchedP99)}),
+			"gc " + orNone(p.GCHeld, "held back ") + Percent(p.GCPercent10) + orNone(p.GCPauseP99 > 0, " pause p99 "+Seconds(p.GCPauseP99)),
+			orNone(p.SchedP99 > 0, "sched p99 "+Seconds(p.SchedP99)), "over 10 s"}),
 		flow("memory "+Bytes(first(m.PSSBytes, m.RSSBytes)), []string{
 			orNone(m.PerConnBytes > 0, Bytes(m.PerConnBytes)+"/connection"), "heap " + Bytes(m.HeapBytes),
 			"slab " + Bytes(m.SlabBytes), "messages " + part(m.MessageBytes, m.MessageBytesMax)}),
@@ -193,7 +192,7 @@ func statsTotals(s *pushdapi.Stats) []string {
 		"kept " + Count(t.Kept), "delivered " + Count(t.Delivered), "out " + Bytes(t.BytesOut),
 		"received " + Count(t.Received), "pings " + Count(t.Pings), "writes " + Count(t.Writes),
 		"would wait " + Count(t.WouldWait), "uplink nowhere " + Count(t.UplinkNo),
-		"p99.9 " + Seconds(s.Latency.P999), "max " + Seconds(s.Latency.Max),
+		"cpu user " + Seconds(s.Process.CPUUserSeconds) + " sys " + Seconds(s.Process.CPUSystemSeconds) + " gc " + Percent(s.Process.GCPercent),
 		"voluntary switches " + Count(s.Process.VoluntarySwitch)}, ", ")
 	return append([]string{"since start"}, Block(text, "  ")...)
 }

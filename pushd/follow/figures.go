@@ -9,13 +9,13 @@ import (
 
 // Figures are what guards may ask for: those of the node's statistics and of its
 // recorder.
-func Figures(s *pushdapi.Stats, r Recent) map[string]float64 {
+func Figures(s *pushdapi.Stats) map[string]float64 {
 	f := s.Figures()
 	for _, name := range []string{"wait.p50", "wait.p99", "wait.p999"} {
 		f[name+".10s"] = f[name]
 	}
-	f["gc"], f["gc.10s"] = r.GCPercent, r.GCPercent
-	f["sched.p99"], f["sched.p99.10s"] = r.SchedP99, r.SchedP99
+	f["gc"], f["gc.10s"] = s.Process.GCPercent10, s.Process.GCPercent10
+	f["sched.p99"], f["sched.p99.10s"] = s.Process.SchedP99, s.Process.SchedP99
 	return f
 }
 
@@ -35,5 +35,5 @@ func Load(figures map[string]float64) map[string]float64 {
 
 // Names lists what guards may ask for.
 func Names() []string {
-	return slices.Sorted(maps.Keys(Figures(&pushdapi.Stats{}, Recent{})))
+	return slices.Sorted(maps.Keys(Figures(&pushdapi.Stats{})))
 }

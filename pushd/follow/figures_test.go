@@ -1,10 +1,8 @@
 package follow
 
 import (
-	"runtime"
 	"slices"
 	"testing"
-	"time"
 
 	"pushfleet/internal/pushdapi"
 )
@@ -14,10 +12,10 @@ func TestFigures(t *testing.T) {
 	s := &pushdapi.Stats{
 		Connections: pushdapi.Connections{Total: 3, Accepted: w(10)}, Published: w(20), Delivered: w(30), Received: w(40), Dropped: w(50), Closed: w(60),
 		Queued:  pushdapi.Queued{Messages: 7, Bytes: 8, Level: w(70), OldestSeconds: 9},
-		Latency: pushdapi.Quantiles{P50: 0.1, P99: 0.2, P999: 0.3}, Process: pushdapi.Process{CPUPercent: 38},
+		Latency: pushdapi.Quantiles{P50: 0.1, P99: 0.2, P999: 0.3}, Process: pushdapi.Process{CPUPercent: 38, GCPercent: 9, GCPercent10: 0.4, SchedP99: 0.001},
 		Memory: pushdapi.Memory{RSSBytes: 100, HeapBytes: 50, PSSBytes: 1}, SilentLoop: []int{1},
 	}
-	got := Figures(s, Recent{GCPercent: 0.4, SchedP99: 0.001})
+	got := Figures(s)
 	want := map[string]float64{
 		"conns": 3, "accepts.1s": 10, "accepts.10s": 10.1, "accepts.100s": 10.2, "published.1s": 20, "published.10s": 20.1, "published.100s": 20.2,
 		"delivered.1s": 30, "delivered.10s": 30.1, "delivered.100s": 30.2, "received.1s": 40, "received.10s": 40.1, "received.100s": 40.2,
@@ -45,34 +43,5 @@ func TestFigures(t *testing.T) {
 	}
 	if load := Load(nil); len(load) != 0 {
 		t.Errorf("load of a node that has not looked yet: %v", load)
-	}
-}
-
-func TestRecentForgets(t *testing.T) {
-	var r recent
-	start := time.Unix(1000, 0)
-	bounds := []float64{0, 0.001, 0.01, 0.1}
-	f := func(at int, gc, busy float64, sched []uint64, want Recent) {
-		t.Helper()
-		got := r.take(reading{at: start.Add(time.Duration(at) * time.Second), gc: gc, busy: busy, sched: sched, bounds: bounds})
-		if got != want {
-			t.Errorf("after %d s: %+v, want %+v", at, got, want)
-		}
-	}
-	f(0, 10, 20, []uint64{1000, 0, 1000}, Recent{}) // before we looked
-	f(5, 11, 30, []uint64{1100, 0, 1000}, Recent{GCPercent: 10, SchedP99: 0.001})
-	f(10, 12, 40, []uint64{1100, 0, 1100}, Recent{GCPercent: 10, SchedP99: 0.1})
-	f(20, 12, 50, []uint64{1200, 0, 1100}, Recent{GCPercent: 0, SchedP99: 0.001})
-	f(31, 12, 60, []uint64{1200, 100, 1100}, Recent{GCPercent: 0, SchedP99: 0.01})
-}
-
-func TestRuntimeIsRead(t *testing.T) {
-	before := readRuntime()
-	for range 5 {
-		runtime.GC()
-	}
-	after := readRuntime()
-	if after.gc <= before.gc || len(after.sched) == 0 || len(after.bounds) != len(after.sched)+1 {
-		t.Errorf("gc %v then %v, %d buckets", before.gc, after.gc, len(after.sched))
 	}
 }

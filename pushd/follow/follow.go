@@ -38,7 +38,6 @@ type Config struct {
 type Follower struct {
 	c       Config
 	agent   *agent.Agent
-	recent  recent // used by the sampler
 	figures atomic.Pointer[map[string]float64]
 }
 
@@ -97,7 +96,7 @@ func (f *Follower) sample(ctx context.Context) {
 	if ctx.Err() != nil && len(s.Loops) == 0 { // the node ends
 		return
 	}
-	figures := Figures(&s, f.recent.take(readRuntime()))
+	figures := Figures(&s)
 	f.figures.Store(&figures)
 }
 

@@ -2,7 +2,6 @@ package node
 
 import (
 	"bytes"
-	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -22,6 +21,7 @@ type usage struct {
 	mu      sync.Mutex
 	cpu     decay.Rate // CPU microseconds per second
 	lastCPU uint64
+	recent  recent
 	base    time.Time
 	pss     int64
 	own     int64 // of pss, without pages of files
@@ -55,6 +55,7 @@ func (u *usage) sample() {
 		u.cpu.Add(u.nowMS(), now-u.lastCPU)
 	}
 	u.lastCPU = now
+	u.recent.note(readRuntime())
 }
 
 // bigHeap is garbage worth returning: a burst of handshakes leaves some 3 KB each.
@@ -93,6 +94,7 @@ func (u *usage) read(conns int64, look bool) (p pushdapi.Process, m pushdapi.Mem
 		u.lookPSS()
 	}
 	m.PSSBytes, m.OwnBytes = u.pss, u.own
+	u.readProcess(&p, &m)
 	u.mu.Unlock()
 	p.CPUUserSeconds, p.CPUSystemSeconds, p.VoluntarySwitch = cpuTimes()
 	p.Goroutines = runtime.NumGoroutine()
@@ -103,7 +105,6 @@ func (u *usage) read(conns int64, look bool) (p pushdapi.Process, m pushdapi.Mem
 	if conns > 0 {
 		m.PerConnBytes = m.PSSBytes / conns
 	}
-	readRuntime(&p, &m)
 	return p, m
 }
 
@@ -115,48 +116,22 @@ func (u *usage) lookPSS() {
 	u.pssAt = time.Now()
 }
 
-func readRuntime(p *pushdapi.Process, m *pushdapi.Memory) {
-	s := []metrics.Sample{
-		{Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
-		{Name: "/cpu/classes/total:cpu-seconds"}, {Name: "/cpu/classes/idle:cpu-seconds"},
-		{Name: "/sched/pauses/total/gc:seconds"}, {Name: "/sched/latencies:seconds"}, {Name: "/memory/classes/heap/objects:bytes"},
+// readProcess fills what the runtime tells; u.mu is held.
+func (u *usage) readProcess(p *pushdapi.Process, m *pushdapi.Memory) {
+	now := readRuntime()
+	if now.busy > 0 {
+		p.GCPercent = 100 * now.gc / now.busy
 	}
-	metrics.Read(s)
-	// All four in the runtime's own unit, time of its processors: with more of
-	// them than cores that is more than CPU time.
-	gc, idleGC, total, idle := s[0].Value.Float64(), s[1].Value.Float64(), s[2].Value.Float64(), s[3].Value.Float64()
-	if busy := total - idle - idleGC; busy > 0 {
-		p.GCPercent = 100 * (gc - idleGC) / busy
-	}
-	p.GCPauseP99 = quantile(s[4].Value.Float64Histogram(), 0.99)
-	p.SchedP99 = quantile(s[5].Value.Float64Histogram(), 0.99)
+	u.recent.fill(p, &now)
 	var gcs debug.GCStats // which does not stop the world
 	debug.ReadGCStats(&gcs)
 	p.GCCycles, p.GCPaused = uint64(gcs.NumGC), gcs.PauseTotal.Nanoseconds()
 	if gcs.NumGC > 0 {
 		p.GCLast = gcs.LastGC.UnixNano()
 	}
-	m.HeapBytes = int64(s[6].Value.Uint64())
-}
-
-// quantile is the upper bound of the bucket that holds it.
-func quantile(h *metrics.Float64Histogram, q float64) float64 {
-	var total, seen uint64
-	for _, c := range h.Counts {
-		total += c
-	}
-	if total == 0 {
-		return 0
-	}
-	for i, c := range h.Counts {
-		if seen += c; float64(seen) >= q*float64(total) {
-			if v := h.Buckets[i+1]; !math.IsInf(v, 0) {
-				return v
-			}
-			return h.Buckets[i]
-		}
-	}
-	return 0
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	m.HeapBytes = int64(s[0].Value.Uint64())
 }
 
 // field reads the number behind a name in a file of /proc; 0 if it is not there.
