@@ -26,10 +26,9 @@ func quick() Timing {
 
 // steady is for tests of one leader, who stays on a machine that stands still for
 // two seconds.
-func steady() Timing {
-	t := quick()
-	t.Heartbeat, t.Election, t.Lease = 3*time.Second, 3*time.Second, 2700*time.Millisecond
-	return t
+func steady(cfg *Config) {
+	t := &cfg.Timing
+	t.Heartbeat, t.Election, t.Lease, t.RPC = 3*time.Second, 3*time.Second, 2700*time.Millisecond, patience
 }
 
 // cluster is some members in this process.

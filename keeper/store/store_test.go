@@ -11,9 +11,9 @@ import (
 
 func TestWriteAndRead(t *testing.T) {
 	t.Parallel()
-	f := func(n int, pipes *pipeNet) {
+	f := func(n int, pipes *pipeNet, change ...func(*Config)) {
 		t.Helper()
-		c := foundCluster(t, n, pipes)
+		c := foundCluster(t, n, pipes, change...)
 		l := c.leader()
 		for i := range 10 {
 			before, _ := l.Applied()
@@ -39,10 +39,10 @@ func TestWriteAndRead(t *testing.T) {
 		}
 	}
 	f(1, newPipeNet())
-	f(3, newPipeNet())
-	f(5, newPipeNet())
+	f(3, newPipeNet(), steady)
+	f(5, newPipeNet(), steady)
 	f(1, nil)
-	f(3, nil)
+	f(3, nil, steady)
 }
 
 func TestKinds(t *testing.T) {
@@ -162,7 +162,7 @@ func TestCutOffLeader(t *testing.T) {
 
 func TestAppliedWakes(t *testing.T) {
 	t.Parallel()
-	c := newCluster3(t, newPipeNet())
+	c := newCluster3(t, newPipeNet(), steady)
 	index := uint64(0)
 	type woken struct {
 		id string

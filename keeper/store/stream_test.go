@@ -69,7 +69,7 @@ func TestStreams(t *testing.T) {
 	t.Parallel()
 	f := func(n int, pipes *pipeNet, change ...func(*Config)) {
 		t.Helper()
-		c := newCluster3(t, pipes, append(change, func(cfg *Config) { cfg.Timing = steady() })...)
+		c := newCluster3(t, pipes, append(change, steady)...)
 		for id, m := range c.members {
 			go echo(id, m.Streams())
 		}
