@@ -2,13 +2,19 @@ package main
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	tea "charm.land/bubbletea/v2"
 	"pushfleet/pushctl/table"
 )
 
 // key acts on one key in the mode that the view is in.
-func (m *topModel) key(k key) task {
+func (m *topModel) key(k tea.KeyPressMsg) tea.Cmd {
+	if k.String() == "ctrl+c" {
+		return tea.Quit
+	}
 	switch m.mode {
 	case modeFilter:
 		return m.filterKey(k)
@@ -20,15 +26,15 @@ func (m *topModel) key(k key) task {
 	return m.listKey(k)
 }
 
-func (m *topModel) listKey(k key) task {
+func (m *topModel) listKey(k tea.KeyPressMsg) tea.Cmd {
 	typed := m.query.Where
 	if m.refuse != "" {
 		typed = m.edit // to be mended
 	}
 	m.note, m.refuse = "", ""
-	switch k.name {
+	switch k.String() {
 	case "q", "esc":
-		return quit
+		return tea.Quit
 	case "s":
 		m.query.By = after(table.TopKeys(), m.query.By)
 		m.chosen = ""
@@ -38,12 +44,12 @@ func (m *topModel) listKey(k key) task {
 		return m.changed()
 	case "/":
 		m.mode, m.edit = modeFilter, typed
-	case "p", " ":
+	case "p", "space":
 		if m.paused = !m.paused; !m.paused {
 			return m.ask()
 		}
 	case "up", "down", "pgup", "pgdown", "home", "end":
-		m.move(k.name)
+		m.move(k.String())
 	case "enter":
 		if i := m.cursor(); i >= 0 {
 			m.mode, m.target, m.conn, m.scroll = modeConn, m.view.ID(&m.view.Rows[i]), nil, 0
@@ -82,8 +88,8 @@ func (m *topModel) move(key string) {
 	m.chosen = m.view.ID(&m.view.Rows[max(0, min(last, i))])
 }
 
-func (m *topModel) filterKey(k key) task {
-	switch k.name {
+func (m *topModel) filterKey(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
 	case "esc":
 		m.mode = modeList
 	case "enter":
@@ -95,27 +101,39 @@ func (m *topModel) filterKey(k key) task {
 	case "ctrl+u":
 		m.edit = ""
 	default:
-		m.edit += k.text
+		m.paste(k.Text)
 	}
 	return nil
 }
 
-func (m *topModel) kickKey(k key) task {
+// paste adds to the filter being typed, in one line.
+func (m *topModel) paste(text string) {
+	if m.mode == modeFilter {
+		m.edit += strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, text)
+	}
+}
+
+func (m *topModel) kickKey(k tea.KeyPressMsg) tea.Cmd {
 	m.mode = modeList
-	if k.name != "y" {
+	if k.String() != "y" {
 		return nil
 	}
 	id, src := m.target, m.src
-	return func() any { return kickMsg{id, src.kick(id)} }
+	return func() tea.Msg { return kickMsg{id, src.kick(id)} }
 }
 
-func (m *topModel) connKey(k key) task {
-	switch k.name {
+func (m *topModel) connKey(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
 	case "q", "esc", "enter", "left", "backspace":
 		m.mode, m.note = modeList, ""
 	case "k":
 		m.mode = modeKick
-	case "p", " ":
+	case "p", "space":
 		m.paused = !m.paused
 	case "up":
 		m.scroll = max(0, m.scroll-1)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
 )
@@ -63,7 +64,11 @@ func topLive(ctx context.Context, o *options, nodes []*pushdapi.Client, q pushda
 	m := newTopModel(src, q, every, o.style)
 	m.wide = o.wide()
 	m.take(topMsg{view: first, err: err, at: o.now()})
-	return o.live(ctx, m)
+	_, err = tea.NewProgram(m, tea.WithContext(ctx), tea.WithOutput(o.out), tea.WithFPS(30)).Run()
+	if errors.Is(err, tea.ErrProgramKilled) || errors.Is(err, tea.ErrInterrupted) {
+		return nil
+	}
+	return err
 }
 
 // Messages of the live view.
@@ -131,42 +136,44 @@ func newTopModel(src topSource, q pushdapi.TopQuery, every time.Duration, st tab
 }
 
 // Init starts the clock.
-func (m *topModel) Init() task { return m.tick() }
+func (m *topModel) Init() tea.Cmd { return m.tick() }
 
-func (m *topModel) tick() task { return later(m.every, tickMsg{}) }
+func (m *topModel) tick() tea.Cmd {
+	return tea.Tick(m.every, func(time.Time) tea.Msg { return tickMsg{} })
+}
 
 // ask fetches the table, once at a time unless the query has changed.
-func (m *topModel) ask() task {
+func (m *topModel) ask() tea.Cmd {
 	m.asking = true
 	q, gen, src := m.query, m.gen, m.src
-	return func() any {
+	return func() tea.Msg {
 		v, err := src.top(q)
 		return topMsg{view: v, err: err, at: time.Now(), gen: gen}
 	}
 }
 
-func (m *topModel) askConn() task {
+func (m *topModel) askConn() tea.Cmd {
 	id, src := m.target, m.src
-	return func() any {
+	return func() tea.Msg {
 		c, err := src.conn(id)
 		return connMsg{id, c, err}
 	}
 }
 
 // changed asks anew after a change of the query.
-func (m *topModel) changed() task {
+func (m *topModel) changed() tea.Cmd {
 	m.gen++
 	m.mins = nil
 	return m.ask()
 }
 
 // Update acts on a key, an answer or the clock.
-func (m *topModel) Update(msg any) task {
+func (m *topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
-	case sizeMsg:
-		m.width, m.height = msg.width, msg.height
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
 	case tickMsg:
-		return m.onTick()
+		return m, m.onTick()
 	case topMsg:
 		m.take(msg)
 	case connMsg:
@@ -178,22 +185,24 @@ func (m *topModel) Update(msg any) task {
 		if msg.err != nil {
 			m.note = "not kicked: " + msg.err.Error()
 		}
-		return m.ask()
-	case key:
-		return m.key(msg)
+		return m, m.ask()
+	case tea.KeyPressMsg:
+		return m, m.key(msg)
+	case tea.PasteMsg:
+		m.paste(msg.Content)
 	}
-	return nil
+	return m, nil
 }
 
-func (m *topModel) onTick() task {
-	tasks := []task{m.tick()}
+func (m *topModel) onTick() tea.Cmd {
+	cmds := []tea.Cmd{m.tick()}
 	if !m.paused && !m.asking {
-		tasks = append(tasks, m.ask())
+		cmds = append(cmds, m.ask())
 	}
 	if !m.paused && m.mode == modeConn {
-		tasks = append(tasks, m.askConn())
+		cmds = append(cmds, m.askConn())
 	}
-	return together(tasks...)
+	return tea.Batch(cmds...)
 }
 
 // take keeps an answer. What was shown stays while nobody answers.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
@@ -50,38 +51,44 @@ func newLiveTest(t *testing.T) *liveTest {
 }
 
 // do runs a command and feeds its answer back; clocks are not started.
-func (l *liveTest) do(cmd task) {
+func (l *liveTest) do(cmd tea.Cmd) {
 	if cmd == nil {
 		return
 	}
 	switch msg := cmd().(type) {
-	case manyMsg:
+	case tea.BatchMsg:
 		for _, c := range msg {
 			l.do(c)
 		}
 	default:
-		l.do(l.m.Update(msg))
+		_, next := l.m.Update(msg)
+		l.do(next)
 	}
 }
 
-// keys hits keys, by name or, letter by letter, text.
 func (l *liveTest) keys(keys ...string) {
+	named := map[string]tea.Key{"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "down": {Code: tea.KeyDown}, "up": {Code: tea.KeyUp},
+		"end": {Code: tea.KeyEnd}, "backspace": {Code: tea.KeyBackspace}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl}}
 	for _, k := range keys {
-		switch k {
-		case "enter", "esc", "down", "up", "end", "backspace", "ctrl+u":
-			l.do(l.m.Update(key{name: k}))
+		if key, ok := named[k]; ok {
+			l.key(key)
 			continue
 		}
 		for _, r := range k {
-			l.do(l.m.Update(key{name: string(r), text: string(r)}))
+			l.key(tea.Key{Code: r, Text: string(r)})
 		}
 	}
+}
+
+func (l *liveTest) key(k tea.Key) {
+	_, cmd := l.m.Update(tea.KeyPressMsg(k))
+	l.do(cmd)
 }
 
 // look fetches once more, as the clock would.
 func (l *liveTest) look() { l.do(l.m.ask()) }
 
-func (l *liveTest) screen() []string { return strings.Split(ansi.Strip(l.m.View()), "\n") }
+func (l *liveTest) screen() []string { return strings.Split(ansi.Strip(l.m.screen()), "\n") }
 
 func (l *liveTest) want(texts ...string) {
 	l.Helper()
@@ -94,7 +101,7 @@ func (l *liveTest) want(texts ...string) {
 }
 
 func (l *liveTest) chosenLine() string {
-	for s := range strings.SplitSeq(l.m.View(), "\n") {
+	for s := range strings.SplitSeq(l.m.screen(), "\n") {
 		if strings.HasPrefix(s, "\x1b[7m") {
 			return ansi.Strip(s)
 		}
@@ -106,7 +113,7 @@ func TestLiveScreenHasTheSizeOfTheTerminal(t *testing.T) {
 	l := newLiveTest(t)
 	f := func(w, h int) {
 		t.Helper()
-		l.m.Update(sizeMsg{w, h})
+		l.m.Update(tea.WindowSizeMsg{Width: w, Height: h})
 		lines := l.screen()
 		if len(lines) != h {
 			t.Errorf("%d×%d: %d lines", w, h, len(lines))
@@ -154,7 +161,7 @@ func TestLiveCursorStaysWithItsConnection(t *testing.T) {
 		t.Errorf("cursor behind the end on %q", s)
 	}
 	// Out of sight it scrolls.
-	l.m.Update(sizeMsg{80, 6})
+	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 6})
 	if s := l.chosenLine(); !strings.HasPrefix(s, "2.c3e.1") {
 		t.Errorf("cursor on a low screen on %q", s)
 	}
@@ -190,7 +197,7 @@ func TestLiveExplain(t *testing.T) {
 	l.keys("enter")
 	l.want("The client does not read fast enough", "esc back")
 	// On a low screen the end is reached by scrolling, and no further.
-	l.m.Update(sizeMsg{80, 8})
+	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 8})
 	for range 50 {
 		l.keys("down")
 	}
@@ -199,7 +206,7 @@ func TestLiveExplain(t *testing.T) {
 		t.Errorf("scrolled beyond the end: %q", s)
 	}
 	l.keys("up")
-	l.m.Update(sizeMsg{80, 24})
+	l.m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
 	l.keys("esc")
 	l.want("by wait", "q quit")
 	// A connection that has gone meanwhile.
@@ -260,12 +267,18 @@ func TestLivePause(t *testing.T) {
 }
 
 func TestLiveQuits(t *testing.T) {
-	for _, name := range []string{"q", "esc"} {
-		next := newLiveTest(t).m.Update(key{name: name})
-		if next == nil || next() != (quitMsg{}) {
-			t.Errorf("%s does not quit", name)
+	f := func(key tea.KeyPressMsg) {
+		t.Helper()
+		_, cmd := newLiveTest(t).m.Update(key)
+		if cmd == nil {
+			t.Fatalf("%s does not quit", key)
+		}
+		if _, ok := cmd().(tea.QuitMsg); !ok {
+			t.Errorf("%s does not quit", key)
 		}
 	}
+	f(tea.KeyPressMsg{Code: 'q', Text: "q"})
+	f(tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl})
 }
 
 func TestLiveColumnsDoNotJumpBack(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/table"
@@ -14,8 +15,14 @@ import (
 // lines at the bottom.
 func (m *topModel) room() int { return max(1, m.height-4) }
 
-// View draws the screen.
-func (m *topModel) View() string {
+// View draws the screen, beside that of the shell.
+func (m *topModel) View() tea.View {
+	v := tea.NewView(m.screen())
+	v.AltScreen = true
+	return v
+}
+
+func (m *topModel) screen() string {
 	var lines []string
 	if m.mode == modeConn {
 		lines = m.connLines()
