@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -77,6 +79,9 @@ func fetchProfile(c *cli.Context, o *options, kind string) error {
 		file = profileFile(nodeName(c.Context, node), kind, o.now())
 	}
 	f, err := os.CreateTemp(dirOf(file), ".pushctl-*")
+	if failed, ok := errors.AsType[*fs.PathError](err); ok { // whose path is one that nobody named
+		return fmt.Errorf("-f %s: %w", file, failed.Err)
+	}
 	if err != nil {
 		return err
 	}

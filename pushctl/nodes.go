@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"pushfleet/internal/pushdapi"
@@ -26,6 +27,9 @@ func defaultNodes(getenv func(string) string) []string {
 // chooseNodes says which nodes to ask: flags, then an explicit context, then
 // PUSHCTL_NODE, then the current context; nil means the default places.
 func chooseNodes(flags []string, contextName, fromEnv string, conf func() (*config, error)) ([]string, error) {
+	if slices.Contains(flags, "") {
+		return nil, usagef("--node is empty: want a socket path or host:port")
+	}
 	if len(flags) > 0 {
 		return flags, nil
 	}

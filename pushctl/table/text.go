@@ -1,6 +1,7 @@
 package table
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 
@@ -49,11 +50,12 @@ func Pad(s string, width int, right bool) string {
 }
 
 // Wrap breaks text between words into lines of at most width columns; later
-// lines start with indent. A word that is wider than a line is broken.
+// lines start with indent. A number stays with its unit, and a word that is
+// wider than a line is broken.
 func Wrap(text, indent string, width int) []string {
 	var lines []string
 	line, empty := "", true
-	for word := range strings.FieldsSeq(text) {
+	for word := range phrases(text) {
 		for room := width - Width(indent); Width(word) > room; {
 			if !empty {
 				lines = append(lines, line)
@@ -78,6 +80,41 @@ func Wrap(text, indent string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// phrases are the words of a text, numbers together with their units.
+func phrases(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		number := "" // that may have a unit
+		for word := range strings.FieldsSeq(text) {
+			switch {
+			case number != "" && isUnit(word):
+				number, word = "", number+" "+word
+			case number != "":
+				if !yield(number) {
+					return
+				}
+				number = ""
+			}
+			if word[0] >= '0' && word[0] <= '9' && strings.Trim(word, "0123456789.,") == "" {
+				number = word
+			} else if !yield(word) {
+				return
+			}
+		}
+		if number != "" {
+			yield(number)
+		}
+	}
+}
+
+// isUnit tells units, with the comma behind them.
+func isUnit(word string) bool {
+	switch strings.TrimRight(word, ".,;:)") {
+	case "%", "ns", "µs", "ms", "s", "B", "KB", "MB", "GB", "B/s", "KB/s", "MB/s":
+		return true
+	}
+	return false
 }
 
 // Next wraps advice that ends in a command to lines of at most Columns. The

@@ -96,3 +96,18 @@ func TestNextNeverBreaksTheCommand(t *testing.T) {
 	f(long+": pushctl top --by drain", long+":", "  pushctl top --by drain")
 	f(long+" and more without a command", long, "  and more without a command")
 }
+
+func TestWrapKeepsNumbersWithTheirUnits(t *testing.T) {
+	f := func(in string, width int, want ...string) {
+		t.Helper()
+		if got := Wrap(in, "  ", width); !slices.Equal(got, want) {
+			t.Errorf("Wrap(%q) = %q, want %q", in, got, want)
+		}
+	}
+	f("window full 100 % of 2 s, lost", 15, "window full", "  100 % of 2 s,", "  lost")
+	f("took 12,400 KB/s.", 14, "took", "  12,400 KB/s.")
+	f("all 3 of 4", 5, "all 3", "  of", "  4")
+	f("1 2 3 %", 5, "1 2", "  3 %")
+	f("at 7", 80, "at 7")
+	f("", 80)
+}

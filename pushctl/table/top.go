@@ -260,6 +260,9 @@ func NoRows(v *TopView) string {
 	case v.WithQueue == 0 && slices.Contains([]string{"queued", "bytes", "wait", "drain"}, v.By):
 		return "nothing is queued. The busiest: pushctl top --by out"
 	}
+	if v.By == "drops" || v.By == "rtt" {
+		return "no connection matches, or none has " + v.By + " to tell"
+	}
 	return "no connection matches"
 }
 

@@ -187,8 +187,8 @@ func TestLines(t *testing.T) {
 	got := strings.Join(Lines(e.Seen, &v, false, table.Style{}), "\n")
 	want := `u-` + "\uFFFD" + `[31m on gw-1, ws from 203.0.113.7:51234, conn 3.1f20.2, watched 5 s
 
-The client does not read fast enough: its receive window was full for 94 % of 5
-s, the network lost nothing, and this node was never late.
+The client does not read fast enough: its receive window was full for 94 % of
+5 s, the network lost nothing, and this node was never late.
 
 client     strong receive window full 94 % of 5 s
                   took 1.2 KB/s, 300 → 390 queued, oldest 20 s
