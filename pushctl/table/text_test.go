@@ -92,6 +92,8 @@ func TestNextNeverBreaksTheCommand(t *testing.T) {
 		}
 	}
 	f("1 queue grows: pushctl top --by drain", "1 queue grows: pushctl top --by drain")
+	most := strings.Repeat("word ", 12) + "end" // its line has room for a part of the command
+	f(most+": pushctl top --by drain", most+":", "  pushctl top --by drain")
 	long := strings.Repeat("word ", 15) + "end"
 	f(long+": pushctl top --by drain", long+":", "  pushctl top --by drain")
 	f(long+" and more without a command", long, "  and more without a command")
