@@ -54,28 +54,32 @@ func kickCommand(e *env) *cli.Command {
 
 // kicked is the document of kick.
 type kicked struct {
-	Kicked int    `json:"kicked"`
-	Conn   string `json:"conn,omitempty"`
-	User   string `json:"user,omitempty"`
+	pushdapi.Kicked
+	Conn string `json:"conn,omitempty"`
+	User string `json:"user,omitempty"`
 }
 
 func kickUser(ctx context.Context, o *options, nodes []*pushdapi.Client, user string) error {
-	a := ask(ctx, nodes, func(ctx context.Context, c *pushdapi.Client) (int, error) {
-		n, err := c.KickUser(ctx, user)
+	a := ask(ctx, nodes, func(ctx context.Context, c *pushdapi.Client) (pushdapi.Kicked, error) {
+		k, err := c.KickUser(ctx, user)
 		if isNotFound(err) {
-			return 0, nil
+			err = nil
 		}
-		return n, err
+		return k, err
 	})
 	if len(a.vals) == 0 {
 		return a.err()
 	}
 	k := kicked{User: user}
-	for _, n := range a.vals {
-		k.Kicked += n
+	for _, on := range a.vals {
+		k.Kicked.Kicked += on.Kicked
+		k.Unanswered += on.Unanswered
 	}
-	text := fmt.Sprintf("kicked %s of %s", table.Plural(int64(k.Kicked), "connection"), table.Safe(user))
-	if k.Kicked == 0 {
+	text := fmt.Sprintf("kicked %s of %s", table.Plural(int64(k.Kicked.Kicked), "connection"), table.Safe(user))
+	switch {
+	case k.Unanswered > 0:
+		text += fmt.Sprintf(", %d more as soon as their loop, which is busy, gets to it", k.Unanswered)
+	case k.Kicked.Kicked == 0:
 		text = table.Safe(user) + " has no connection"
 	}
 	if err := o.print(&view{lines: func() []string { return []string{text} }, docs: []any{k}, rows: []any{k}}); err != nil {
@@ -114,7 +118,7 @@ func kickConn(ctx context.Context, o *options, nodes []*pushdapi.Client, ref con
 		}
 		return &silentError{asked: 1, silent: []silentNode{{holder.Addr(), err}}}
 	}
-	k := kicked{Kicked: 1, Conn: id}
+	k := kicked{Kicked: pushdapi.Kicked{Kicked: 1}, Conn: id}
 	if err := o.print(&view{lines: func() []string { return []string{"kicked " + id} }, docs: []any{k}, rows: []any{k}}); err != nil {
 		return err
 	}

@@ -141,7 +141,9 @@ func (w *whying) user(ctx context.Context) error {
 	left, more := whyMax, 0
 	var online []*pushdapi.Client
 	ids := map[*pushdapi.Client][]string{}
+	unanswered := 0
 	for _, f := range found.vals {
+		unanswered += f.info.Unanswered
 		s := f.info.Sessions
 		if len(s) == 0 {
 			continue
@@ -154,6 +156,10 @@ func (w *whying) user(ctx context.Context) error {
 		left -= min(left, len(s))
 		online = append(online, f.client)
 	}
+	if len(online) == 0 && unanswered > 0 {
+		return &hinted{fmt.Errorf("%s of %s: the loop that has it is too busy to tell more", table.Plural(int64(unanswered), "connection"), table.Safe(w.arg)),
+			"  what it is busy with   pushctl stats, pushctl probe cpu"}
+	}
 	if len(online) == 0 {
 		return w.absent(ctx, found)
 	}
@@ -161,6 +167,9 @@ func (w *whying) user(ctx context.Context) error {
 	var notes []string
 	if more > 0 {
 		notes = append(notes, fmt.Sprintf("and %s: those above have the longest queues", table.Plural(int64(more), "more connection")))
+	}
+	if unanswered > 0 {
+		notes = append(notes, fmt.Sprintf("and %s of a loop that is too busy to tell more: pushctl stats", table.Plural(int64(unanswered), "connection")))
 	}
 	a := ask(ctx, online, func(ctx context.Context, c *pushdapi.Client) ([]*whyAnswer, error) {
 		all, ended, err := w.explain(ctx, c, ids[c])

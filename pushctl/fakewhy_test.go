@@ -35,11 +35,15 @@ func fakeWatched(node string, row pushdapi.ConnRow, d time.Duration) *pushdapi.W
 	return w
 }
 
-// user has two connections if it is the slow one, else none.
+// user has two connections if it is the slow one, one on a loop that does not
+// answer if it is u-busy, else none.
 func (n *fakeNode) user(w http.ResponseWriter, r *http.Request) {
 	u := pushdapi.UserInfo{User: r.PathValue("u"), Sessions: []pushdapi.ConnRow{}}
 	if strings.HasPrefix(u.User, "u-88121") {
 		u.Online, u.Sessions = true, []pushdapi.ConnRow{fakeRows()[4], fakeRows()[0]}
+	}
+	if u.User == "u-busy" {
+		u.Online, u.Unanswered = true, 1
 	}
 	if u.User == "u-77" {
 		u.Replay = 12

@@ -58,16 +58,17 @@ func (c *Client) KickConn(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/v1/conns/"+url.PathEscape(id), nil, nil, nil)
 }
 
-// Kicked is the answer to KickUser.
+// Kicked is the answer to KickUser. Unanswered are connections that are closed
+// as soon as their loop, which is busy, gets to it.
 type Kicked struct {
-	Kicked int `json:"kicked"`
+	Kicked     int `json:"kicked"`
+	Unanswered int `json:"unanswered,omitempty"`
 }
 
 // KickUser closes every connection of a user and returns how many.
-func (c *Client) KickUser(ctx context.Context, user string) (int, error) {
-	var k Kicked
-	err := c.do(ctx, http.MethodDelete, "/v1/users/"+url.PathEscape(user)+"/sessions", nil, nil, &k)
-	return k.Kicked, err
+func (c *Client) KickUser(ctx context.Context, user string) (k Kicked, err error) {
+	err = c.do(ctx, http.MethodDelete, "/v1/users/"+url.PathEscape(user)+"/sessions", nil, nil, &k)
+	return k, err
 }
 
 // User returns a user's sessions.

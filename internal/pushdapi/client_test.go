@@ -79,9 +79,9 @@ func TestRequests(t *testing.T) {
 	f(func(ctx context.Context) error { _, err := c.Closed(ctx, "slow", 5); return err }, "GET /v1/closed?n=5&reason=slow", "")
 	f(func(ctx context.Context) error { return c.KickConn(ctx, "3.1f20.2") }, "DELETE /v1/conns/3.1f20.2", "")
 	f(func(ctx context.Context) error {
-		n, err := c.KickUser(ctx, "a/b c")
-		if n != 2 {
-			t.Errorf("kicked %d, want 2", n)
+		k, err := c.KickUser(ctx, "a/b c")
+		if k.Kicked != 2 {
+			t.Errorf("kicked %+v, want 2", k)
 		}
 		return err
 	}, "DELETE /v1/users/a%2Fb%20c/sessions", "")

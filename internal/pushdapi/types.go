@@ -393,7 +393,10 @@ type UserInfo struct {
 	User     string    `json:"user"`
 	Online   bool      `json:"online"`
 	Sessions []ConnRow `json:"sessions"`
-	Replay   int       `json:"replay"` // messages held for resumption
+	// Unanswered counts connections of which nothing is known but that they are
+	// registered: their loop was too busy to tell.
+	Unanswered int `json:"unanswered,omitempty"`
+	Replay     int `json:"replay"` // messages held for resumption
 }
 
 // Version is the answer to GET /v1/version.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -64,15 +65,22 @@ func (p *publishing) traceOff() {
 // sessions answers publish's questions about connections.
 type sessions struct{ n *Node }
 
-func (s sessions) Kick(h push.Handle, why push.CloseReason) bool {
+func (s sessions) Kick(h push.Handle, why push.CloseReason) error {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	return s.n.Kick(ctx, h, why) == nil
+	return orGone(s.n.Kick(ctx, h, why))
 }
 
-func (s sessions) Describe(h push.Handle) (row pushdapi.ConnRow, ok bool) {
+func (s sessions) Describe(h push.Handle) (pushdapi.ConnRow, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	d, err := ask(ctx, s.n, h, func(t *session.Table) (pushdapi.Conn, bool) { return t.Describe(h) })
-	return d.ConnRow, err == nil
+	return d.ConnRow, orGone(err)
+}
+
+func orGone(err error) error {
+	if errors.Is(err, errNotFound) {
+		return publish.ErrGone
+	}
+	return err
 }

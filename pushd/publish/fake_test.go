@@ -94,16 +94,22 @@ func (l *fakeLoops) seen() []string {
 // fakeSessions knows every connection of loop 0.
 type fakeSessions struct{ kicked []push.Handle }
 
-func (s *fakeSessions) Kick(h push.Handle, _ push.CloseReason) bool {
-	if h.Loop() != 0 {
-		return false
+func (s *fakeSessions) Kick(h push.Handle, _ push.CloseReason) error {
+	_, err := s.Describe(h)
+	if err == nil {
+		s.kicked = append(s.kicked, h)
 	}
-	s.kicked = append(s.kicked, h)
-	return true
+	return err
 }
 
-func (s *fakeSessions) Describe(h push.Handle) (pushdapi.ConnRow, bool) {
-	return pushdapi.ConnRow{Conn: h.String(), Queued: 7}, h.Loop() == 0
+func (s *fakeSessions) Describe(h push.Handle) (pushdapi.ConnRow, error) {
+	switch h.Loop() {
+	case 0:
+		return pushdapi.ConnRow{Conn: h.String(), Queued: 7}, nil
+	case 1:
+		return pushdapi.ConnRow{}, ErrGone
+	}
+	return pushdapi.ConnRow{}, context.DeadlineExceeded
 }
 
 type rig struct {

@@ -30,12 +30,16 @@ type Loops interface {
 	Post(loop int, items []reactor.Item) (accepted int)
 }
 
-// Sessions answers for open connections. Both ask the owning loop and may wait
-// for it; false: the connection is gone.
+// Sessions answers for open connections. Both ask the owning loop and wait a
+// little for it. Their error is ErrGone, or says why the loop did not answer; it
+// kicks all the same when it gets to it.
 type Sessions interface {
-	Kick(h push.Handle, reason push.CloseReason) bool
-	Describe(h push.Handle) (pushdapi.ConnRow, bool)
+	Kick(h push.Handle, reason push.CloseReason) error
+	Describe(h push.Handle) (pushdapi.ConnRow, error)
 }
+
+// ErrGone says that a connection is not open any more.
+var ErrGone = errors.New("the connection is gone")
 
 // Trace sees each message to a user: where it was routed, or why it was
 // dropped before. Its arguments are valid during the call only.

@@ -131,29 +131,37 @@ func (p *Publisher) serveUser(w http.ResponseWriter, r *http.Request) {
 	u := r.PathValue("user")
 	info := pushdapi.UserInfo{User: u, Replay: p.Router.Held(u), Sessions: []pushdapi.ConnRow{}}
 	for _, h := range p.Router.Sessions(u) {
-		row, ok := pushdapi.ConnRow{Conn: h.String(), User: u}, true
+		row, err := pushdapi.ConnRow{Conn: h.String(), User: u}, error(nil)
 		if p.Sessions != nil {
-			row, ok = p.Sessions.Describe(h)
+			row, err = p.Sessions.Describe(h)
 		}
-		if ok {
+		switch {
+		case err == nil:
 			info.Sessions = append(info.Sessions, row)
+		case !errors.Is(err, ErrGone):
+			info.Unanswered++
 		}
 	}
-	info.Online = len(info.Sessions) > 0
+	info.Online = len(info.Sessions)+info.Unanswered > 0
 	answer(w, http.StatusOK, info)
 }
 
 // serveKick closes a user's connections.
 func (p *Publisher) serveKick(w http.ResponseWriter, r *http.Request) {
-	n := 0
+	var k pushdapi.Kicked
 	for _, h := range p.Router.Sessions(r.PathValue("user")) {
-		if p.Sessions != nil && p.Sessions.Kick(h, push.CloseKicked) {
-			n++
+		err := ErrGone
+		if p.Sessions != nil {
+			err = p.Sessions.Kick(h, push.CloseKicked)
+		}
+		switch {
+		case err == nil:
+			k.Kicked++
+		case !errors.Is(err, ErrGone):
+			k.Unanswered++
 		}
 	}
-	answer(w, http.StatusOK, struct {
-		Kicked int `json:"kicked"`
-	}{n})
+	answer(w, http.StatusOK, k)
 }
 
 func answer(w http.ResponseWriter, status int, v any) {

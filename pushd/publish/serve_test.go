@@ -170,6 +170,11 @@ func TestUsers(t *testing.T) {
 	f("GET", "/v1/users/no%2Fbody", `{"user":"no/body","online":false,"sessions":[],"replay":0}`)
 	f("DELETE", "/v1/users/ann/sessions", `{"kicked":1}`) // the other one is gone
 	f("DELETE", "/v1/users/nobody/sessions", `{"kicked":0}`)
+	if _, err := r.Router.Login("dora", push.MakeHandle(0, 2, 1, 1), 0, nil); err != nil {
+		t.Fatal(err)
+	} // on a loop that does not answer
+	f("GET", "/v1/users/dora", `{"user":"dora","online":true,"sessions":[],"unanswered":1`)
+	f("DELETE", "/v1/users/dora/sessions", `{"kicked":0,"unanswered":1}`)
 }
 
 func TestTrace(t *testing.T) {

@@ -151,7 +151,7 @@ func TestShadowEndsConnections(t *testing.T) {
 	f.open(teewire.Open{Conn: 1, Users: []string{"a"}})
 	f.open(teewire.Open{Conn: 2, Users: []string{"b"}})
 	n.Eventually("all there", func(s *pushdapi.Stats) bool { return s.Connections.ByProto["ws"] == 4 })
-	if k, err := n.API.KickUser(t.Context(), "a"); k != 1 || err != nil {
+	if k, err := n.API.KickUser(t.Context(), "a"); k.Kicked != 1 || err != nil {
 		t.Fatal(k, err)
 	}
 	d.eventually("its copy gone too", func(c *Counts) bool { return c.Sockets == 2 && c.Open == 1 && c.Lost == 1 })
