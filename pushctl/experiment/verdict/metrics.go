@@ -22,7 +22,7 @@ const (
 func Metrics() []Metric {
 	return []Metric{
 		{Name: CPUPerMessage, Title: "cpu per message", Unit: Seconds, Better: -1, Min: 0.02, Weight: 6},
-		{Name: MemoryPerConn, Title: "memory per conn", Unit: Bytes, Better: -1, Min: 0.03, Lag: 6},
+		{Name: MemoryPerConn, Title: "memory per conn", Unit: Bytes, Better: -1, Min: 0.03, Lag: 6, Unlike: 0.06},
 		{Name: GCCPU, Title: "gc cpu", Unit: Ratio, Better: -1, Min: 0.002, Absolute: true},
 		{Name: DeliverP50, Title: "deliver p50", Unit: Seconds, Better: -1, Min: 0.05, Floor: 20e-6},
 		{Name: DeliverP99, Title: "deliver p99", Unit: Seconds, Better: -1, Min: 0.10, Floor: 50e-6},

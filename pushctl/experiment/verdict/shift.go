@@ -120,17 +120,22 @@ func (c *compare) estimateBeside(phase Phase) estimate {
 		return blocks(values(before))
 	}
 	if len(before) < 2 {
-		return doubt(blocks(values(after)), unlike*c.metric.Min)
+		return doubt(blocks(values(after)), c.metric.unlike())
 	}
 	e := step(append(before, after...))
 	e.n = len(after)
 	return e
 }
 
-// unlike is the standard deviation, in units of what matters, by which two
-// processes that are alike differ all the same: by where their threads and
-// memory happen to be, by who is served first. Only an A/A phase could tell.
-const unlike = 0.75
+// unlike is the standard deviation by which two processes that are alike differ
+// all the same: by where their threads and memory happen to be, by who is served
+// first. Only an A/A phase could tell.
+func (m *Metric) unlike() float64 {
+	if m.Unlike > 0 {
+		return m.Unlike
+	}
+	return 0.75 * m.Min
+}
 
 // doubt adds a standard error that is known beforehand.
 func doubt(e estimate, se float64) estimate {

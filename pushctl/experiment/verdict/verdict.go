@@ -52,6 +52,9 @@ type Metric struct {
 	// Lag is how many seconds a value looks back: those behind a switch say
 	// nothing yet, beside what settling takes.
 	Lag float64 `json:"lag_seconds,omitempty"`
+	// Unlike is the standard deviation by which two processes that are alike
+	// differ all the same; 0 is ¾ of Min.
+	Unlike float64 `json:"unlike,omitempty"`
 	// Absolute compares differences instead of ratios: for what is often zero.
 	Absolute bool `json:"absolute,omitempty"`
 	// Weight is the metric's share of Alpha against that of the others: of two
