@@ -3,7 +3,7 @@
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 60s
-TIMEOUT  ?= 10m
+TIMEOUT  ?= 20m
 SOAK     ?= 30m
 NEMESIS  ?= 3m
 GO       ?= go

@@ -29,7 +29,7 @@ func newApp(e *env) *cli.App {
 	app := &cli.App{
 		Name: "pushctl", Usage: "see what push nodes do and why, and change it",
 		UsageText:   "pushctl [--node ADDR]… [--keeper ADDR] [-o FORMAT] COMMAND [ARGUMENT]… [FLAG]…",
-		Description: "Exit status: 0 fine, 1 failed, 2 wrong usage, 3 some of the nodes did not answer, or have not applied a change yet.\n\n  pushctl top --by wait      the slowest connections\n  pushctl help top           more on one command",
+		Description: "Exit status: 0 fine, 1 failed, 2 wrong usage, 3 some of the nodes did not answer, or have not applied a change yet, or a recording breaks off.\n\n  pushctl top --by wait      the slowest connections\n  pushctl help top           more on one command",
 		Commands:    commands(e), Flags: globalFlags(),
 		Writer: e.out, ErrWriter: e.err, Reader: e.in,
 		HideHelp: true, HideVersion: true,
