@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,7 +208,8 @@ func TestReportsThatAreDamaged(t *testing.T) {
 	f("x.json", whole.String()[:whole.Len()/2], exitFailed, false, "it was cut off")
 	f("x.json", whole.String()[:whole.Len()/2], exitFailed, false, "x.html may be whole")
 	f("x.json", "", exitFailed, false, "it was cut off")
-	f("x.json", strings.Replace(whole.String(), `"begin": `, `"begin": \`, 1), exitFailed, false, "at byte 27")
+	damaged := strings.Replace(whole.String(), `"begin": `, `"begin": \`, 1)
+	f("x.json", damaged, exitFailed, false, fmt.Sprintf("at byte %d\n", strings.Index(damaged, `\`)+1))
 	f("x.json", whole.String()+"{", exitFailed, true, "there is more")
 	f("x.json", `{"form":1}`, exitFailed, false, "does not say what was mirrored when")
 	f("x.json", `{"form":"1"}`, exitFailed, false, "form")
