@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 type state struct {
 	conns map[uint64]*opened
 	torn  map[string]struct{} // users, at most tornMax
+	hole  int64               // up to when records of files are missing
 }
 
 // tornMax bounds the users of whom it is known that they have a hole.
@@ -34,14 +36,17 @@ type opened struct {
 }
 
 func newState() *state {
-	return &state{conns: map[uint64]*opened{}, torn: map[string]struct{}{}}
+	return &state{conns: map[uint64]*opened{}, torn: map[string]struct{}{}, hole: math.MinInt64}
 }
 
 // add takes the record of a kind that r has just read.
 func (s *state) add(k Kind, r *Reader) {
 	switch k {
 	case KindOpen:
-		s.conns[r.Open.Conn] = &opened{Open: r.Open}
+		delete(s.conns, r.Open.Conn)
+		if r.Open.At > s.hole {
+			s.conns[r.Open.Conn] = &opened{Open: r.Open}
+		}
 	case KindIn:
 		if o := s.conns[r.In.Conn]; o != nil && o.Proto == push.ProtoWS { // others have no commands
 			o.command(r.In.Data)
@@ -57,10 +62,13 @@ func (s *state) add(k Kind, r *Reader) {
 	}
 }
 
-// tear forgets what has a hole. When that is everything, messages are missing,
-// and connections go on.
+// tear forgets what has a hole. When that is everything a tap has missed
+// messages, and connections go on; of a file anything of theirs may be missing.
 func (s *state) tear(t *Torn) {
 	switch {
+	case t.AllConns():
+		s.hole = max(s.hole, t.At)
+		maps.DeleteFunc(s.conns, func(_ uint64, o *opened) bool { return o.At <= s.hole })
 	case t.Conn != 0:
 		delete(s.conns, t.Conn)
 	case t.User != "" && len(s.torn) < tornMax:

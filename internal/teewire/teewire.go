@@ -169,6 +169,11 @@ type Torn struct {
 	Why  Drop
 }
 
+// AllConns tells that every connection that was open at some time up to At has
+// a hole. When a tap has no room for what is for everybody, messages are
+// missing, and nothing of connections is; of a file anything may be.
+func (t *Torn) AllConns() bool { return t.Conn == 0 && t.User == "" && t.Why == DropFile }
+
 // Count is the books of a tap since the tee began. For each kind
 // Seen = Sent + the sum of Dropped. What is in an unsent buffer counts as sent.
 type Count struct {

@@ -411,6 +411,7 @@ func (d *Driver) leaveOut(rec *record, w why) {
 	case teewire.KindTorn:
 		at := d.wall(rec.at)
 		d.books.spans.add(d.wall(rec.from), at, w.String())
+		d.tearAll(rec.body.(*teewire.Torn))
 	default:
 		if rec.kind == teewire.KindOpen || d.conns[rec.conn] != nil {
 			d.tear(rec.conn, w)

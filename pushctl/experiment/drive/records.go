@@ -115,8 +115,22 @@ func (d *Driver) tornBy(rec *record) {
 		d.tearUser(t.User)
 	default:
 		d.books.spans.add(d.wall(rec.from), d.wall(rec.at), DropTorn)
+		d.tearAll(t)
 	}
 	d.books.replay(rec.kind)
+}
+
+// tearAll ends all connections if all have a hole: whatever follows of them, in
+// production they are in a state that is not known here.
+func (d *Driver) tearAll(t *teewire.Torn) {
+	if !t.AllConns() {
+		return
+	}
+	for id, c := range d.conns {
+		if c.live() {
+			d.tear(id, dropTorn)
+		}
+	}
 }
 
 // tearUser excludes a user for good: a message was lost that production
