@@ -57,7 +57,7 @@ func (e *env) teeReplay(c *cli.Context) error {
 		if from += int64(skip); from >= to {
 			return usagef("--skip %s: the recording is %s long", skip, teeTime(time.Duration(to-from+int64(skip))))
 		}
-		if err := files.SeekTo(from); err != nil {
+		if err := files.SeekTo(c.Context, from); err != nil {
 			return err
 		}
 	}

@@ -296,7 +296,7 @@ func TestFilesDamaged(t *testing.T) {
 func TestSeekTo(t *testing.T) {
 	path := record(t, filepath.Join(t.TempDir(), "r"), WriterOptions{}, story(200))
 	f := open(t, path)
-	if err := f.SeekTo(160*second + 1); err != nil {
+	if err := f.SeekTo(t.Context(), 160*second+1); err != nil {
 		t.Fatal(err)
 	}
 	r := NewReader(f)
@@ -334,7 +334,7 @@ func TestSeekTo(t *testing.T) {
 		t.Errorf("joining begins at %d, the rest at %d, with the head %+v", at, first, r.Head)
 	}
 	for at, want := range map[int64]int{0: len(before), 1 << 62: 1 + 3} {
-		if err := f.SeekTo(at); err != nil {
+		if err := f.SeekTo(t.Context(), at); err != nil {
 			t.Fatal(err)
 		}
 		if got := words(t, f); len(got) != want {

@@ -116,7 +116,7 @@ func BenchmarkSeek(b *testing.B) {
 	f, raw := recordedTraffic(b)
 	began := cpu(b)
 	for b.Loop() {
-		if err := f.SeekTo(1 << 62); err != nil {
+		if err := f.SeekTo(b.Context(), 1<<62); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package teewire
 
 import (
+	"context"
 	"errors"
 	"io"
 )
@@ -10,14 +11,15 @@ import (
 // when a tee begins some time before that, come a head, whose messages have a
 // hole, and all connections that are open then, with the users and groups that
 // they have then, as far as records tell, and the queue that they had last. So
-// everything before is read once, faster than Info does.
-func (f *Files) SeekTo(at int64) error {
+// everything before is read once, faster than Info does. That ends with ctx;
+// after an error Files stands anywhere: Rewind, or seek again.
+func (f *Files) SeekTo(ctx context.Context, at int64) error {
 	seg, block := f.find(at)
 	f.Rewind()
 	if seg == 0 && block == 0 {
 		return nil
 	}
-	s, err := f.stateAt(seg, block)
+	s, err := f.stateAt(ctx, seg, block)
 	if err != nil {
 		return err
 	}
@@ -33,8 +35,8 @@ func (f *Files) SeekTo(at int64) error {
 }
 
 // stateAt reads from where f stands up to a block.
-func (f *Files) stateAt(seg, block int) (*state, error) {
-	s, r := newState(), NewReader(&until{f, seg, block})
+func (f *Files) stateAt(ctx context.Context, seg, block int) (*state, error) {
+	s, r := newState(), NewReader(&until{ctx, f, seg, block})
 	r.skip = 1<<KindHead | 1<<KindPublish | 1<<KindCount | 1<<KindEnd
 	for {
 		k, _, err := r.Next()
@@ -82,14 +84,18 @@ func (f *Files) beginOf(seg, block int) int64 {
 	return begin
 }
 
-// until reads files up to a block.
+// until reads files up to a block, or the end of ctx.
 type until struct {
+	ctx        context.Context
 	f          *Files
 	seg, block int
 }
 
 // NextBatch implements Batches.
 func (u *until) NextBatch() ([]byte, error) {
+	if err := u.ctx.Err(); err != nil {
+		return nil, err
+	}
 	for len(u.f.left) == 0 && len(u.f.before) == 0 {
 		if u.f.seg == u.seg && u.f.block == u.block {
 			return nil, io.EOF

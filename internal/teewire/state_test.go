@@ -225,7 +225,7 @@ func TestSeekToKnowsWhatWasBefore(t *testing.T) {
 		f.Rewind()
 		readSome(rt, NewReader(f), int(before), all)
 
-		if err := f.SeekTo(at); err != nil {
+		if err := f.SeekTo(t.Context(), at); err != nil {
 			rt.Fatal(err)
 		}
 		rest := words(t, f)
@@ -233,7 +233,7 @@ func TestSeekToKnowsWhatWasBefore(t *testing.T) {
 		if first < 0 || !slices.Equal(rest[first:], whole[before:]) {
 			rt.Fatalf("behind %d of %d records come %d", before, len(whole), len(rest))
 		}
-		if err := f.SeekTo(at); err != nil {
+		if err := f.SeekTo(t.Context(), at); err != nil {
 			rt.Fatal(err)
 		}
 		r := NewReader(f)

@@ -69,7 +69,7 @@ func TestFromTheMiddle(t *testing.T) {
 		},
 		late: func(b *teewire.Batch, at int64) { b.In(at, 3, []byte(`{"type":"bind","group":"k"}`)) },
 	}, early, middle, late)
-	if err := files.SeekTo(mono - int64(late)); err != nil {
+	if err := files.SeekTo(t.Context(), mono-int64(late)); err != nil {
 		t.Fatal(err)
 	}
 	n, f := shadow(t, nil), feedFrom(t, files)
