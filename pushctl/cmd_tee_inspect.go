@@ -43,18 +43,15 @@ func (o *options) inspect(path string) error {
 	if err != nil {
 		return err
 	}
-	out := &inspected{in, stateOf(path, in.Damage, in.End != nil)}
+	out := &inspected{in}
 	if err := o.print(&view{docs: []any{out}, rows: []any{out}, lines: out.lines}); err != nil {
 		return err
 	}
-	return unwhole(path, out.State, in.Damage, "read", "  replay that       pushctl tee replay "+quoted(path)+" --to ADDR")
+	return unwhole(path, in.State, in.Damage, "read", "  replay that       pushctl tee replay "+quoted(path)+" --to ADDR")
 }
 
-// inspected is what a recording holds, and how much of it is there.
-type inspected struct {
-	*teewire.Info
-	State string `json:"state"` // whole, cut, damaged
-}
+// inspected is what a recording holds.
+type inspected struct{ *teewire.Info }
 
 func (in *inspected) lines() []string {
 	users := table.Count(int64(in.Users))

@@ -78,7 +78,7 @@ func (e *env) teeReplay(c *cli.Context) error {
 	}
 	out := &replayed{Replayed: r, Damage: append([]teewire.Damage{}, files.Damage()...)}
 	if r.Ended == "" {
-		out.State = stateOf(path, out.Damage, r.Driver.End.Reason != "")
+		out.State = files.Extent(r.Driver.End.Reason != "")
 	}
 	why, stopped := ended(&tee.Stop{Reason: r.Ended, Detail: r.Detail})
 	if err := t.print(&view{docs: []any{out}, rows: []any{out}, lines: func() []string { return append(out.lines(), why...) }}); err != nil {
@@ -93,7 +93,7 @@ func (e *env) teeReplay(c *cli.Context) error {
 // replayed is what came of a recording, and how much of it was there.
 type replayed struct {
 	*experiment.Replayed
-	State  string           `json:"state,omitempty"` // whole, cut, damaged; "" if not all of it was read
+	State  teewire.Extent   `json:"state,omitempty"` // "" if not all of it was read
 	Damage []teewire.Damage `json:"damage"`          // that was come across
 }
 

@@ -83,7 +83,7 @@ func flipped(file []byte, at int) []byte {
 // recordings are whole, and not so in every way that can be told apart.
 func recordings(t *testing.T) map[string]struct {
 	file  []byte
-	state string
+	state teewire.Extent
 	code  int
 } {
 	whole := recording(t, true)
@@ -94,19 +94,19 @@ func recordings(t *testing.T) map[string]struct {
 	index := bytes.Index(whole, []byte("TIDX"))
 	return map[string]struct {
 		file  []byte
-		state string
+		state teewire.Extent
 		code  int
 	}{
-		"whole":                        {whole, recordingWhole, exitFine},
-		"full before the tee ended":    {recording(t, false), recordingWhole, exitFine},
-		"killed before the index":      {whole[:index], recordingWhole, exitFine},
-		"killed behind a block":        {whole[:at[2]], recordingCut, exitPartial},
-		"killed within a block":        {whole[:at[2]+60], recordingCut, exitPartial},
-		"killed within a block's head": {whole[:at[2]+20], recordingCut, exitPartial},
-		"a block is damaged":           {flipped(whole, at[1]+60), recordingDamaged, exitFailed},
-		"the last block is damaged":    {flipped(whole, at[2]+60), recordingDamaged, exitFailed},
-		"damaged and killed":           {flipped(whole[:at[2]], at[1]+60), recordingDamaged, exitFailed},
-		"a head damaged, no index":     {flipped(whole[:index], at[1]+8), recordingDamaged, exitFailed},
+		"whole":                        {whole, teewire.Whole, exitFine},
+		"full before the tee ended":    {recording(t, false), teewire.Whole, exitFine},
+		"killed before the index":      {whole[:index], teewire.Whole, exitFine},
+		"killed behind a block":        {whole[:at[2]], teewire.Cut, exitPartial},
+		"killed within a block":        {whole[:at[2]+60], teewire.Cut, exitPartial},
+		"killed within a block's head": {whole[:at[2]+20], teewire.Cut, exitPartial},
+		"a block is damaged":           {flipped(whole, at[1]+60), teewire.Damaged, exitFailed},
+		"the last block is damaged":    {flipped(whole, at[2]+60), teewire.Damaged, exitFailed},
+		"damaged and killed":           {flipped(whole[:at[2]], at[1]+60), teewire.Damaged, exitFailed},
+		"a head damaged, no index":     {flipped(whole[:index], at[1]+8), teewire.Damaged, exitFailed},
 	}
 }
 
@@ -118,7 +118,7 @@ func TestInspectTellsDamageFromAnEnd(t *testing.T) {
 		}
 		out, errs, code := obeyed(t, nil, "tee", "inspect", path, "-o", "json")
 		var in struct {
-			State   string
+			State   teewire.Extent
 			Records map[string]uint64
 		}
 		if err := json.Unmarshal([]byte(out), &in); err != nil || code != c.code || in.State != c.state || in.Records["open"] != 1 {
@@ -145,12 +145,15 @@ func TestReplayTellsDamageFromAnEnd(t *testing.T) {
 		}
 		out, errs, code := obeyed(t, nil, "tee", "replay", path, "--to", n.PrivateAddr(), "-o", "json")
 		var r struct {
-			State  string
-			Damage []teewire.Damage
+			State  teewire.Extent
+			Detail string
 			Driver struct{ Read map[string]uint64 }
 		}
 		if err := json.Unmarshal([]byte(out), &r); err != nil || code != c.code || r.State != c.state || r.Driver.Read["open"] != 1 {
 			t.Errorf("%s: exit %d, want %d, state %q, want %q, %v in\n%s%s", name, code, c.code, r.State, c.state, err, out, errs)
+		}
+		if cut := strings.Contains(r.Detail, "was cut off"); cut != (c.state == teewire.Cut) {
+			t.Errorf("%s: %q", name, r.Detail)
 		}
 		if told := strings.Contains(errs, "pushctl tee inspect"); told != (code != exitFine) {
 			t.Errorf("%s: what to do now is told: %v\n%s", name, told, errs)
@@ -158,28 +161,32 @@ func TestReplayTellsDamageFromAnEnd(t *testing.T) {
 	}
 }
 
-// A folder breaks off at the end of its last file only.
-func TestStateOfAFolder(t *testing.T) {
+// Files of a folder that were just begun, or lost, leave the others as they are.
+func TestAFolderWithFilesWithoutAHead(t *testing.T) {
+	n := testnode.Start(t, func(c *testnode.Config) { c.NodeName, c.Shadow = "gw-shadow", true })
 	dir := t.TempDir()
-	for name, text := range map[string]string{"00000001.tee": "…", "00000002.tee": "… pushteei", "00000003.tee.part": "…", "notes": "…"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	f := func(name string, file []byte, state teewire.Extent, want int) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-	f := func(ended bool, want string, holes ...teewire.Damage) {
-		t.Helper()
-		if got := stateOf(dir, holes, ended); got != want {
-			t.Errorf("%+v, end told: %v: %s, want %s", holes, ended, got, want)
+		for _, args := range [][]string{{"inspect", dir}, {"replay", dir, "--to", n.PrivateAddr()}} {
+			out, errs, code := obeyed(t, nil, append(append([]string{"tee"}, args...), "-o", "json")...)
+			var r struct {
+				State   teewire.Extent
+				Records map[string]uint64
+				Driver  struct{ Read map[string]uint64 }
+			}
+			if err := json.Unmarshal([]byte(out), &r); err != nil || code != want || r.State != state || r.Records["open"]+r.Driver.Read["open"] != 1 {
+				t.Errorf("%s after %s: exit %d, want %d, state %q, want %q, %v in\n%s%s", args[0], name, code, want, r.State, state, err, out, errs)
+			}
 		}
 	}
-	first, last := filepath.Join(dir, "00000001.tee"), filepath.Join(dir, "00000002.tee")
-	cut := "it was cut off: the last block is not whole"
-	f(true, recordingWhole)
-	f(false, recordingWhole) // it was full
-	f(false, recordingCut, teewire.Damage{File: last, Offset: 9, Bytes: 9, What: cut})
-	f(true, recordingDamaged, teewire.Damage{File: first, Offset: 9, Bytes: 9, What: cut})
-	f(true, recordingDamaged, teewire.Damage{File: last, What: "files before it are missing"})
-	f(false, recordingDamaged, teewire.Damage{File: last, Offset: 9, Bytes: 9, What: teewire.ErrFormat.Error() + ": the sum of a block is wrong"})
+	whole := recording(t, true)
+	f("00000001.tee", whole, teewire.Whole, exitFine)
+	f("00000002.tee", nil, teewire.Cut, exitPartial)
+	f("00000002.tee", whole[:40], teewire.Cut, exitPartial)
+	f("00000003.tee", whole[:40], teewire.Damaged, exitFailed)
 }
 
 func TestReportsThatAreDamaged(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"strings"
 )
 
 // A recording is one file, or a folder of files that follow one another. Each
@@ -66,10 +67,13 @@ func (h *fileHead) append(b []byte) []byte {
 // parseFileHead reads the fixed part; rest is the length of the batch behind
 // it, and want its sum with this part.
 func parseFileHead(b []byte) (h fileHead, rest int, want uint32, err error) {
+	if len(b) < fileHeadBytes && strings.HasPrefix(fileMagic, string(b[:min(len(b), len(fileMagic))])) {
+		return h, 0, 0, short("its head is cut off")
+	}
 	if len(b) < fileHeadBytes || string(b[:8]) != fileMagic {
 		return h, 0, 0, bad("no recording: it does not begin with %q", fileMagic)
 	}
-	if v := le.Uint32(b[8:]); v != fileVersion {
+	if v := le.Uint32(b[8:]); v != fileVersion { // nothing is damaged
 		return h, 0, 0, fmt.Errorf("%w: a recording of version %d, this program knows %d", ErrFormat, v, fileVersion)
 	}
 	h.number, h.recording = le.Uint32(b[12:]), le.Uint64(b[16:])

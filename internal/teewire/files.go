@@ -20,7 +20,8 @@ type Files struct {
 	Head Head // of the first file that is there
 
 	path  string
-	segs  []*segment
+	all   []*segment // in order
+	segs  []*segment // those that can be read, one at least
 	holes []Damage
 	dec   *zstd.Decoder
 
@@ -33,19 +34,16 @@ type Files struct {
 }
 
 // OpenFiles opens a folder of files, or one file, that a Writer made or is
-// making. Files that end in the middle are read up to their last whole block.
+// making. Files that end in the middle are read up to their last whole block,
+// and those of a folder whose head cannot be read are left out: see Damage.
 func OpenFiles(path string) (*Files, error) {
 	names, err := recordingFiles(path)
 	if err != nil {
 		return nil, err
 	}
 	f := &Files{path: path}
-	for _, name := range names {
-		s, err := openSegment(name)
-		if err != nil {
-			return nil, err
-		}
-		f.segs = append(f.segs, s)
+	if err := f.openAll(names); err != nil {
+		return nil, err
 	}
 	if err := f.order(); err != nil {
 		return nil, err
@@ -79,21 +77,52 @@ func recordingFiles(path string) ([]string, error) {
 	return names, err
 }
 
-// order sorts the files, and refuses those of several recordings.
-func (f *Files) order() error {
-	slices.SortFunc(f.segs, func(a, b *segment) int { return cmp.Compare(a.head.number, b.head.number) })
-	for i, s := range f.segs {
-		if s.cut != nil {
-			f.holes = append(f.holes, *s.cut)
+// openAll reads what files say of themselves. One of them at least must.
+func (f *Files) openAll(names []string) error {
+	var first error
+	for _, name := range names {
+		s, err := openSegment(name)
+		if err != nil {
+			lost, ok := loseHead(name, err)
+			if !ok {
+				return err
+			}
+			s, first = lost, cmp.Or(first, err)
 		}
-		first := f.segs[0]
+		if f.all = append(f.all, s); !s.lost {
+			f.segs = append(f.segs, s)
+		}
+	}
+	if len(f.segs) == 0 {
+		return first
+	}
+	return nil
+}
+
+// order sorts the files, refuses those of several recordings, and notes what is
+// missing.
+func (f *Files) order() error {
+	byNumber := func(a, b *segment) int { return cmp.Compare(a.head.number, b.head.number) }
+	slices.SortFunc(f.segs, byNumber)
+	for i, s := range f.segs[1:] {
+		before := f.segs[i]
 		switch {
-		case s.head.recording != first.head.recording:
-			return fmt.Errorf("%s and %s are of two recordings: read one at a time", first.path, s.path)
-		case i > 0 && s.head.number == f.segs[i-1].head.number:
-			return fmt.Errorf("%s and %s are the same part of the recording: remove one", f.segs[i-1].path, s.path)
-		case i == 0 && len(f.segs) > 1 && s.head.number > 1, i > 0 && s.head.number != f.segs[i-1].head.number+1:
+		case s.head.recording != before.head.recording:
+			return fmt.Errorf("%s and %s are of two recordings: read one at a time", before.path, s.path)
+		case s.head.number == before.head.number:
+			return fmt.Errorf("%s and %s are the same part of the recording: remove one", before.path, s.path)
+		}
+	}
+	slices.SortStableFunc(f.all, byNumber)
+	before := uint32(0)
+	for i, s := range f.all {
+		if s.head.number > before+1 && len(f.all) > 1 {
 			f.holes = append(f.holes, Damage{File: s.path, What: "files before it are missing"})
+		}
+		if before = s.head.number; s.cut != nil {
+			d := *s.cut
+			d.Cut = d.Cut && i == len(f.all)-1
+			f.holes = append(f.holes, d)
 		}
 	}
 	return nil
@@ -113,10 +142,6 @@ func (f *Files) closeFile() error {
 	f.file = nil
 	return err
 }
-
-// Damage lists what was found damaged so far: ends of files when they were
-// opened, blocks when they were read.
-func (f *Files) Damage() []Damage { return slices.Clone(f.holes) }
 
 // Rewind goes back to the beginning.
 func (f *Files) Rewind() {
@@ -198,7 +223,7 @@ func (f *Files) nextSegment() error {
 	f.block = 0
 	s := f.segs[f.seg]
 	if (old.cut != nil || s.head.number != old.head.number+1) && len(s.blocks) > 0 {
-		f.tear(s.blocks[0].first)
+		f.tear(s.blocks[0].first - 1) // what is there is not missing
 	}
 	return f.closeFile()
 }
@@ -210,7 +235,8 @@ func (f *Files) lose(e *entry, err error) {
 	if f.block < len(s.blocks) {
 		end = s.blocks[f.block].offset
 	}
-	d := Damage{s.path, e.offset, end - e.offset, err.Error()}
+	d := damaged(s.path, e.offset, end-e.offset, err)
+	d.Cut = false
 	if !slices.Contains(f.holes, d) {
 		f.holes = append(f.holes, d)
 	}

@@ -28,6 +28,7 @@ type Info struct {
 	More    bool              `json:"users_more,omitempty"` // there are more users than that
 	Torn    uint64            `json:"torn"`                 // records that something is missing
 	Damage  []Damage          `json:"damage"`
+	State   Extent            `json:"state"`
 	End     *End              `json:"-"` // how the tee ended; nil if the recording does not say
 	Why     string            `json:"end,omitempty"`
 }
@@ -46,8 +47,8 @@ func (f *Files) Info() (*Info, error) {
 	h := &all.Head
 	from, to := all.Span()
 	in := &Info{Head: *h, Node: h.Node, Build: h.Build, Sample: h.Sample, Redact: h.Redact.String(), From: h.Time(from), To: h.Time(to),
-		Files: len(all.segs), Records: map[string]uint64{}}
-	for _, s := range all.segs {
+		Files: len(all.all), Records: map[string]uint64{}}
+	for _, s := range all.all {
 		in.Bytes += s.size
 		in.Blocks += len(s.blocks)
 	}
@@ -58,6 +59,7 @@ func (f *Files) Info() (*Info, error) {
 		return nil, err
 	}
 	in.Damage = append([]Damage{}, all.Damage()...)
+	in.State = all.Extent(in.End != nil)
 	return in, nil
 }
 

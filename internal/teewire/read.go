@@ -18,9 +18,23 @@ const Magic = "pushtee1"
 // ErrFormat is wrapped by all refusals of bytes that are no such stream.
 var ErrFormat = errors.New("not a tee stream, or a damaged one")
 
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrFormat, fmt.Sprintf(format, args...))
+// formatError is what is wrong with bytes.
+type formatError struct {
+	what string
+	cut  bool // only that there are no more of them
 }
+
+func (e *formatError) Error() string { return ErrFormat.Error() + ": " + e.what }
+
+// Unwrap makes it an ErrFormat.
+func (e *formatError) Unwrap() error { return ErrFormat }
+
+func bad(format string, args ...any) error {
+	return &formatError{what: fmt.Sprintf(format, args...)}
+}
+
+// short is of bytes that end too early.
+func short(what string) error { return &formatError{what: what, cut: true} }
 
 // Batches is where batches come from, one by one: a stream or files. It
 // returns whole ones, head included, valid until the next call, and io.EOF

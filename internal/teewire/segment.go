@@ -5,19 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 )
-
-// Damage is a part of a recording that cannot be read.
-type Damage struct {
-	File   string `json:"file"`
-	Offset int64  `json:"offset"` // where it begins
-	Bytes  int64  `json:"bytes"`
-	What   string `json:"what"`
-}
-
-func (d Damage) String() string {
-	return fmt.Sprintf("%s: %d bytes at %d are lost: %s", d.File, d.Bytes, d.Offset, d.What)
-}
 
 // segment is one file of a recording.
 type segment struct {
@@ -25,7 +16,9 @@ type segment struct {
 	head   fileHead
 	size   int64
 	blocks []entry
-	cut    *Damage // of its end
+	closed bool    // all its blocks were written: an index was begun
+	cut    *Damage // from where on it cannot be read
+	lost   bool    // all of it: its head cannot be read. The number is that of its name, 0 if that is none
 }
 
 // openSegment reads head and index of a file, or looks for the blocks if there
@@ -45,6 +38,28 @@ func openSegment(path string) (*segment, error) {
 	}
 	return readSegment(path, f, st.Size())
 }
+
+// loseHead is a file of whose head err was found, if it is to be left out; ok
+// is false if it is not to be read at all, as one of another version.
+func loseHead(path string, err error) (s *segment, ok bool) {
+	if _, ok := errors.AsType[*formatError](err); !ok {
+		return nil, false
+	}
+	s = &segment{path: path, lost: true}
+	if st, err := os.Stat(path); err == nil {
+		s.size = st.Size()
+	}
+	d := damaged(path, 0, s.size, err)
+	s.cut = &d
+	base := filepath.Base(path)
+	if n, err := strconv.ParseUint(strings.TrimSuffix(base, FileEnd), 10, 32); err == nil && base == segmentName(uint32(n)) {
+		s.head.number = uint32(n)
+	}
+	return s, true
+}
+
+// segmentName is the name of a file in a folder.
+func segmentName(number uint32) string { return fmt.Sprintf("%08d%s", number, FileEnd) }
 
 func readSegment(path string, f io.ReaderAt, size int64) (*segment, error) {
 	s := &segment{path: path, size: size}
@@ -68,7 +83,7 @@ func (s *segment) readHead(f io.ReaderAt) (begin int64, err error) {
 		return 0, err
 	}
 	if int64(n) > s.size-fileHeadBytes {
-		return 0, bad("its head is cut off")
+		return 0, short("its head is cut off")
 	}
 	h.head = make([]byte, n)
 	if _, err := f.ReadAt(h.head, fileHeadBytes); err != nil && err != io.EOF {
@@ -98,13 +113,13 @@ func (s *segment) readIndex(f io.ReaderAt, begin int64) bool {
 	if _, err := f.ReadAt(b, at); err != nil {
 		return false
 	}
-	s.blocks, ok = parseIndex(b, begin, at)
-	return ok
+	s.blocks, s.closed = parseIndex(b, begin, at)
+	return s.closed
 }
 
 // scan looks for the blocks one by one, up to the first that is not whole.
 func (s *segment) scan(f io.ReaderAt, at int64) error {
-	s.blocks = nil
+	s.blocks, s.closed = nil, false
 	var b [blockHeadBytes]byte
 	for at < s.size {
 		n, err := f.ReadAt(b[:], at)
@@ -112,19 +127,21 @@ func (s *segment) scan(f io.ReaderAt, at int64) error {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}
 		if n >= 4 && string(b[:4]) == indexMagic {
-			return nil // all blocks were written, only the index was not
+			s.closed = true // only the index was not written, or is damaged
+			return nil
 		}
 		h, err := parseBlockHead(b[:n])
 		switch {
 		case n < blockHeadBytes:
-			err = errCut
+			err = short(lastBlock)
 		case err == nil && int64(h.packed) > s.size-at-blockHeadBytes:
-			err = errCut
+			err = short(lastBlock)
 		case err == nil && len(s.blocks) == EntriesMax:
 			err = bad("there are more than %d blocks", EntriesMax)
 		}
 		if err != nil {
-			s.cut = &Damage{s.path, at, s.size - at, err.Error()}
+			d := damaged(s.path, at, s.size-at, err)
+			s.cut = &d
 			return nil
 		}
 		s.blocks = append(s.blocks, entry{at, h.first, h.last, h.records})
@@ -133,5 +150,5 @@ func (s *segment) scan(f io.ReaderAt, at int64) error {
 	return nil
 }
 
-// errCut is of a block that was being written when the end came.
-var errCut = errors.New("it was cut off: the last block is not whole")
+// lastBlock tells of a block that was being written when the end came.
+const lastBlock = "it was cut off: the last block is not whole"

@@ -261,7 +261,7 @@ func (w *Writer) append(b []byte) error {
 func (w *Writer) nextFile() error {
 	name := w.path
 	if !w.single {
-		name = filepath.Join(w.path, fmt.Sprintf("%08d%s", w.number+1, FileEnd))
+		name = filepath.Join(w.path, segmentName(w.number+1))
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // it holds what users were sent
 	if err != nil {

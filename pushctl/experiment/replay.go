@@ -58,7 +58,10 @@ func Replay(ctx context.Context, o ReplayOptions) (*Replayed, error) {
 	case ctx.Err() != nil:
 		r.Ended, r.Detail = StopInterrupted, "who ran it ended it"
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		r.Detail = "the recording was cut off: it does not tell how the tee ended"
+		r.Detail = "the recording does not tell how the tee ended"
+		if o.From.Extent(false) == teewire.Cut {
+			r.Detail += ": it was cut off, or still goes on"
+		}
 	case errors.As(err, &s):
 		r.Ended, r.Detail = s.reason, s.detail
 	default:
