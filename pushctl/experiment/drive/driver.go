@@ -174,8 +174,17 @@ func (d *Driver) Run(ctx context.Context, r *teewire.Reader) error {
 	wg.Wait()
 	err = errors.Join(err, d.swarm.Close())
 	d.endBooks()
+	if ctx.Err() != nil {
+		select { // what is read from may be closed when Run returns
+		case <-read:
+		case <-time.After(leaveReader): // it does not heed ctx
+		}
+	}
 	return err
 }
+
+// leaveReader is how long Run waits, when it is ended, for a read under way.
+const leaveReader = time.Second
 
 // endBooks settles what the shadow has not answered.
 func (d *Driver) endBooks() {
