@@ -26,7 +26,7 @@ func TestPushctlExitCodes(t *testing.T) {
 	f(2, "json", "--node", n.admin, "stats", "-o", "xml")
 	f(2, "did you mean", "--node", n.admin, "top", "--by", "quued")
 	f(2, "1, 10 or 100", "--node", n.admin, "top", "--window", "7")
-	f(1, "", "--node", n.admin, "top", "--where", "quued > 5")
+	f(2, "quued", "--node", n.admin, "top", "--where", "quued > 5")
 	f(2, "missing", "--node", n.admin, "conn")
 	f(2, "", "--node", n.admin, "conn", "not-an-id")
 	f(1, "", "--node", n.admin, "conn", "0.1.1")
