@@ -12,6 +12,7 @@ import (
 
 	"pushfleet/internal/teewire"
 	"pushfleet/pushctl/experiment"
+	"pushfleet/pushctl/experiment/drive"
 	"pushfleet/pushctl/table"
 )
 
@@ -125,7 +126,7 @@ func parseSize(text string) (int64, error) {
 
 func (r *recorded) lines(why []string) []string {
 	lines := []string{fmt.Sprintf("recorded %s in %s: %s records, %s in %s, %s torn", teeTime(time.Duration(r.Seconds*float64(time.Second))),
-		table.Safe(r.Path), table.Count(total(r.Records)), table.Bytes(r.Bytes), table.Plural(int64(r.Files), "file"), table.Count(r.Torn))}
+		table.Safe(r.Path), table.Count(drive.Sum(r.Records)), table.Bytes(r.Bytes), table.Plural(int64(r.Files), "file"), table.Count(r.Torn))}
 	if lines = append(lines, why...); r.Records["open"] == 0 {
 		return lines
 	}

@@ -110,7 +110,7 @@ func (r *replayed) lines() []string {
 	d := &r.Driver
 	lines := []string{
 		fmt.Sprintf("replayed to %s in %s", table.Safe(r.Shadow), teeTime(r.End.Sub(r.Begin))),
-		fmt.Sprintf("  records     %s replayed, %s left out%s", table.Count(total(d.Replayed)), table.Count(leftOut(d)), leftOutBy(d)),
+		fmt.Sprintf("  records     %s replayed, %s left out%s", table.Count(drive.Sum(d.Replayed)), table.Count(d.LeftOut()), leftOutBy(d)),
 		fmt.Sprintf("  connections %s torn, %s refused, %s ended by the shadow", table.Count(d.Torn), table.Count(d.Failed), table.Count(d.Lost)),
 		fmt.Sprintf("  delivered   %s messages, %s, %s announced as dropped", table.Count(d.Frames), table.Bytes(d.Bytes), table.Count(d.Gaps)),
 		fmt.Sprintf("  lateness    p50 %s, p99 %s", table.Seconds(d.LateP50), table.Seconds(d.LateP99)),

@@ -53,19 +53,5 @@ func (e *env) teeStart(c *cli.Context) error {
 func mirrored(r *tee.Report) []string {
 	d := r.Driver
 	return []string{fmt.Sprintf("mirrored for %s: %s records replayed, %s left out; the shadow delivered %s messages",
-		teeTime(r.End.Sub(r.Begin)), table.Count(total(d.Replayed)), table.Count(leftOut(d)), table.Count(d.Frames))}
-}
-
-func total(m map[string]uint64) (n uint64) {
-	for _, v := range m {
-		n += v
-	}
-	return n
-}
-
-func leftOut(d *drive.Counts) (n uint64) {
-	for _, by := range d.Dropped {
-		n += total(by)
-	}
-	return n
+		teeTime(r.End.Sub(r.Begin)), table.Count(drive.Sum(d.Replayed)), table.Count(d.LeftOut()), table.Count(d.Frames))}
 }

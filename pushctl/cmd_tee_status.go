@@ -13,6 +13,7 @@ import (
 
 	"pushfleet/internal/pushdapi"
 	"pushfleet/pushctl/experiment"
+	"pushfleet/pushctl/experiment/drive"
 	"pushfleet/pushctl/table"
 )
 
@@ -125,7 +126,7 @@ func tapLines(t *tapRow, now time.Time, st table.Style) []string {
 	lines = append(lines,
 		fmt.Sprintf("  sample      %s %% of users%s, %s replaced", plainFloat(t.Sample), asked(t.Tap), redacted(t.Redact)),
 		fmt.Sprintf("  connections %s, joined %s, torn %s%s", table.Count(t.Connections), table.Count(t.Joined), table.Count(t.Torn), stillJoining(t.Tap)),
-		fmt.Sprintf("  records     %s sent, %s dropped%s", table.Count(total(t.Sent)), table.Count(total(t.DroppedBy)), reasons(t.DroppedBy)),
+		fmt.Sprintf("  records     %s sent, %s dropped%s", table.Count(drive.Sum(t.Sent)), table.Count(drive.Sum(t.DroppedBy)), reasons(t.DroppedBy)),
 		fmt.Sprintf("  cost        cpu %s of a core, %s sent, buffers %s", table.Percent(t.CPUPercent), table.Bytes(t.Bytes), table.Bytes(t.BufferBytes)))
 	return lines
 }

@@ -97,7 +97,7 @@ func (l *live) driver(production *pushdapi.Client, speed float64) *drive.Driver 
 func exact(t *testing.T, c *drive.Counts) {
 	t.Helper()
 	for kind, read := range c.Read {
-		if sum := c.Replayed[kind] + c.Pending[kind] + sumOf(c.Dropped[kind]); sum != read {
+		if sum := c.Replayed[kind] + c.Pending[kind] + drive.Sum(c.Dropped[kind]); sum != read {
 			t.Errorf("%s: %d read, %d accounted for", kind, read, sum)
 		}
 	}
@@ -117,7 +117,7 @@ func TestAgainstNodes(t *testing.T) {
 		t.Errorf("stopped %+v, the shadow held %d of %d", r.Stopped, held, liveConns)
 	}
 	exact(t, r.Driver)
-	if d := r.Driver; d.Joined != liveConns || d.Replayed["publish"] == 0 || d.Frames == 0 || len(d.Pending) > 0 && sumOf(d.Pending) > 0 {
+	if d := r.Driver; d.Joined != liveConns || d.Replayed["publish"] == 0 || d.Frames == 0 || len(d.Pending) > 0 && drive.Sum(d.Pending) > 0 {
 		t.Errorf("driver: %+v", d)
 	}
 	if k := r.Restored; len(k) != 1 || k[0].Before != k[0].Value || k[0].Failed != "" {
@@ -136,7 +136,7 @@ func TestAgainstNodes(t *testing.T) {
 			t.Errorf("%s: production %v, shadow %v", p.Metric.Name, p.Production, p.Shadow)
 		}
 	}
-	if tap := r.Tap; tap == nil || tap.Joined != liveConns || sumOf(tap.Seen) != sumOf(tap.Sent)+sumOf(tap.Dropped) {
+	if tap := r.Tap; tap == nil || tap.Joined != liveConns || drive.Sum(tap.Seen) != drive.Sum(tap.Sent)+drive.Sum(tap.Dropped) {
 		t.Errorf("tap %+v", tap)
 	}
 }

@@ -91,7 +91,7 @@ func (e *experiment) replay(ctx context.Context, takes time.Duration) error {
 		c := e.o.To.Counts()
 		since := time.Since(e.begin)
 		e.o.Tell(Progress{Stage: "replay", Since: since, Of: takes, Left: max(takes-since, 0), Open: c.Open, Total: c.Open,
-			Joined: c.Joined, Torn: c.Torn, Read: sumOf(c.Read), Dropped: droppedOf(&c), Late: c.LateP99, CPURise: math.NaN(), P99Rise: math.NaN(), TapCPU: math.NaN()})
+			Joined: c.Joined, Torn: c.Torn, Read: drive.Sum(c.Read), Dropped: c.LeftOut(), Late: c.LateP99, CPURise: math.NaN(), P99Rise: math.NaN(), TapCPU: math.NaN()})
 	}
 }
 

@@ -101,7 +101,7 @@ func (e *experiment) tell(stage string, arm verdict.Arm, trial string, since, of
 	c := e.o.To.Counts()
 	p := Progress{Stage: stage, Arm: arm, Trial: trial, Since: since, Of: of, Left: max(left, 0),
 		Open: c.Open, Joined: c.Joined, Torn: c.Torn, Late: c.LateP99}
-	p.Read, p.Dropped = sumOf(c.Read), droppedOf(&c)
+	p.Read, p.Dropped = drive.Sum(c.Read), c.LeftOut()
 	if s := e.production.state().last; s != nil {
 		p.Total = s.Connections.Total
 	}
@@ -110,7 +110,7 @@ func (e *experiment) tell(stage string, arm verdict.Arm, trial string, since, of
 	p.CPUErr = 200 * charge.cpu.err
 	p.CPURise, p.P99Rise, p.TapCPU = f["cpu.rise"], f["p99.rise"], f["tap.cpu"]
 	if e.tap != nil {
-		p.TapDrops = sumOf(e.tap.DroppedBy)
+		p.TapDrops = drive.Sum(e.tap.DroppedBy)
 	}
 	e.o.Tell(p)
 }
@@ -118,18 +118,4 @@ func (e *experiment) tell(stage string, arm verdict.Arm, trial string, since, of
 func (e *experiment) charge() *charge {
 	c := chargeOf(e.production.lately(max(e.now()-lateSeconds, e.joined)), e.before)
 	return &c
-}
-
-func sumOf(m map[string]uint64) (n uint64) {
-	for _, v := range m {
-		n += v
-	}
-	return n
-}
-
-func droppedOf(c *drive.Counts) (n uint64) {
-	for _, by := range c.Dropped {
-		n += sumOf(by)
-	}
-	return n
 }

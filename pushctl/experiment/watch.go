@@ -127,7 +127,7 @@ func (e *experiment) keepsUp() error {
 	now := driven{}
 	for _, s := range e.shadows() {
 		c := s.Counts()
-		now.read += sumOf(c.Read)
+		now.read += drive.Sum(c.Read)
 		now.missed += dropsFor(&c, drive.DropLate, drive.DropFull)
 	}
 	e.driven = append(e.driven, now)

@@ -130,3 +130,19 @@ func (s *spans) add(from, to time.Time, reason string) {
 	}
 	s.list = append(s.list, Span{From: from, To: to, Why: reason})
 }
+
+// Sum adds up what was counted by kind or reason.
+func Sum(by map[string]uint64) (n uint64) {
+	for _, v := range by {
+		n += v
+	}
+	return n
+}
+
+// LeftOut is how many records were dropped, for whatever reason.
+func (c *Counts) LeftOut() (n uint64) {
+	for _, by := range c.Dropped {
+		n += Sum(by)
+	}
+	return n
+}

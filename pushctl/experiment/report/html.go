@@ -189,11 +189,11 @@ func (r *Report) safety() []fact {
 		out = append(out, fact{"the tap's own cpu", table.Percent(c.TapCPU) + " of a core"})
 	}
 	if t := r.Tap; t != nil {
-		dropped := table.Count(sum(t.Dropped))
+		dropped := table.Count(drive.Sum(t.Dropped))
 		if by := most(t.DroppedBy); by != "" {
 			dropped += " (" + by + ")"
 		}
-		out = append(out, fact{"records by the tap", table.Count(sum(t.Seen)) + " seen, " + table.Count(sum(t.Sent)) + " sent, " + dropped + " dropped"},
+		out = append(out, fact{"records by the tap", table.Count(drive.Sum(t.Seen)) + " seen, " + table.Count(drive.Sum(t.Sent)) + " sent, " + dropped + " dropped"},
 			fact{"mirrored", table.Plural(t.Connections, "connection") + ", " + table.Count(t.Torn) + " torn, " + table.Bytes(t.Bytes)})
 		if t.EndReason != "" {
 			out = append(out, fact{"ended", t.EndReason + ": " + t.EndDetail})
@@ -234,7 +234,7 @@ func books(side string, c *drive.Counts) []book {
 	var out []book
 	for _, kind := range slices.Sorted(maps.Keys(c.Read)) {
 		out = append(out, book{side, kind, table.Count(c.Read[kind]), table.Count(c.Replayed[kind]),
-			table.Count(sum(c.Dropped[kind])), most(c.Dropped[kind]), table.Count(c.Pending[kind])})
+			table.Count(drive.Sum(c.Dropped[kind])), most(c.Dropped[kind]), table.Count(c.Pending[kind])})
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"pushfleet/pushctl/experiment/drive"
 	"pushfleet/pushctl/experiment/verdict"
 	"pushfleet/pushctl/table"
 )
@@ -169,19 +170,12 @@ func (r *Report) cost() string {
 		parts = append(parts, "tap "+table.Percent(c.TapCPU)+" of a core")
 	}
 	if t := r.Tap; t != nil {
-		parts = append(parts, table.Count(sum(t.Dropped))+" records dropped")
+		parts = append(parts, table.Count(drive.Sum(t.Dropped))+" records dropped")
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return "production's cost: " + strings.Join(parts, ", ")
-}
-
-func sum(m map[string]uint64) (n uint64) {
-	for _, v := range m {
-		n += v
-	}
-	return n
 }
 
 // effectLines are the table of a verdict, and why some of it says nothing.

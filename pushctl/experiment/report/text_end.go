@@ -68,7 +68,7 @@ func excluded(spans []verdict.Span) string {
 
 // replayed are the driver's books in a line: read = replayed + dropped + pending.
 func replayed(c *drive.Counts, verb string) string {
-	read, done, waits := sum(c.Read), sum(c.Replayed), sum(c.Pending)
+	read, done, waits := drive.Sum(c.Read), drive.Sum(c.Replayed), drive.Sum(c.Pending)
 	why := map[string]uint64{}
 	for _, by := range c.Dropped {
 		for reason, n := range by {
@@ -76,7 +76,7 @@ func replayed(c *drive.Counts, verb string) string {
 		}
 	}
 	s := fmt.Sprintf("%s %s of %s records", verb, table.Count(done), table.Count(read))
-	if lost := sum(why); lost > 0 {
+	if lost := drive.Sum(why); lost > 0 {
 		s += ", dropped " + table.Count(lost) + " (" + most(why) + ")"
 	}
 	if waits > 0 {
