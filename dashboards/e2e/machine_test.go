@@ -4,10 +4,11 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"pushfleet/internal/testmachine"
 )
 
 // From these on alerts may fire though nothing is wrong with the fleet: shares
@@ -27,25 +28,11 @@ type machine struct{ stalled atomic.Int64 } // when nothing ran last, in ns sinc
 // watchMachine watches until the test ends.
 func watchMachine(t *testing.T) *machine {
 	m := &machine{}
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() { // ended by the cleanup
-		defer close(done)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-over:
-				return
-			case <-tick.C:
-			}
-			now := time.Now()
-			if now.Sub(last) > stallMin {
-				m.stalled.Store(now.UnixNano())
-			}
-			last = now
+	testmachine.Watch(t, func(now time.Time, late time.Duration) {
+		if late > stallMin {
+			m.stalled.Store(now.UnixNano())
 		}
-	}()
-	t.Cleanup(func() { close(over); <-done })
+	})
 	return m
 }
 
@@ -55,21 +42,9 @@ func (m *machine) trouble() string {
 		return fmt.Sprintf("the machine stood still %.0f s ago", ago.Seconds())
 	}
 	for what, most := range map[string]float64{"cpu": busyCPU, "io": busyDisk} {
-		if p := pressure(what); p > most {
+		if p := testmachine.Pressure(what); p > most {
 			return fmt.Sprintf("the machine is busy, somebody waits for %s %.0f %% of the time", what, p)
 		}
 	}
 	return ""
-}
-
-// pressure is that share; 0 where the kernel does not tell.
-func pressure(of string) (percent float64) {
-	b, err := os.ReadFile("/proc/pressure/" + of)
-	if err != nil {
-		return 0
-	}
-	if _, err := fmt.Sscanf(string(b), "some avg10=%f", &percent); err != nil {
-		return 0
-	}
-	return percent
 }
